@@ -1,0 +1,122 @@
+"""Who may do what: one function, asked before every read and every write (invariant I7).
+
+Roles and their rights follow organisation.yaml; separation of duties follows
+rules.md sections 5 and 16 (nobody reviews his own upload; administrators read
+no evidence).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    CONTACT = "contact"  # 经办人
+    DEPT_HEAD = "dept_head"  # 科室负责人
+    REVIEWER = "reviewer"  # 法制办审核员
+    LEGAL_HEAD = "legal_head"  # 法制办负责人
+    DEPUTY = "deputy"  # 分管领导
+    DIRECTOR = "director"  # 办事处主任
+    SECRETARY = "secretary"  # 工委书记
+    INSPECTOR = "inspector"  # 检查员
+    ARCHIVIST = "archivist"  # 档案员
+    SYSADMIN = "sysadmin"  # 系统管理员
+    SECADMIN = "secadmin"  # 安全管理员
+    AUDITADMIN = "auditadmin"  # 审计管理员
+
+
+class Action(StrEnum):
+    SEE_BOARD = "see_board"  # all tasks at a glance
+    SEE_OVERVIEW = "see_overview"  # the leaders' page
+    SEE_TASK = "see_task"  # subject: TaskSubject
+    UPLOAD = "upload"  # subject: TaskSubject
+    SUBMIT = "submit"  # subject: TaskSubject
+    WITHDRAW = "withdraw"  # subject: EvidenceSubject
+    READ_EVIDENCE = "read_evidence"  # subject: EvidenceSubject; the bytes
+    SEE_QUEUE = "see_queue"
+    REVIEW = "review"  # subject: EvidenceSubject
+    FLAG = "flag"  # mark accepted material as no longer valid
+    VOID = "void"
+    RECORD_INDICATOR = "record_indicator"  # subject: TaskSubject
+    MANAGE_PEOPLE = "manage_people"
+    MANAGE_CATALOGUE = "manage_catalogue"
+    MANAGE_CALENDAR = "manage_calendar"
+    SEE_SYSTEM = "see_system"  # is the sweep alive, is mail delivered
+    SEE_AUDIT = "see_audit"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody who is signed in, as a plain value."""
+
+    id: int
+    role: Role
+    office_id: int
+    department_id: int | None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class TaskSubject:
+    office_id: int
+    owner_id: int
+    cooperating: frozenset[int] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True)
+class EvidenceSubject:
+    task: TaskSubject
+    uploader_id: int
+    draft: bool = False  # a draft or a withdrawn version is its department's alone
+
+
+LEGAL = {Role.REVIEWER, Role.LEGAL_HEAD}
+LEADERS = {Role.DEPUTY, Role.DIRECTOR, Role.SECRETARY}
+OWNERS = {Role.CONTACT, Role.DEPT_HEAD}
+SEE_ALL = LEGAL | LEADERS | {Role.INSPECTOR, Role.ARCHIVIST}
+
+_OFFICE_WIDE: dict[Action, set[Role]] = {
+    Action.SEE_BOARD: SEE_ALL,
+    Action.SEE_OVERVIEW: LEGAL | LEADERS | {Role.INSPECTOR},
+    Action.SEE_QUEUE: LEGAL,
+    Action.FLAG: LEGAL,
+    Action.VOID: {Role.LEGAL_HEAD},
+    Action.MANAGE_PEOPLE: {Role.SYSADMIN},
+    Action.MANAGE_CATALOGUE: {Role.SYSADMIN, Role.LEGAL_HEAD},
+    Action.MANAGE_CALENDAR: {Role.SYSADMIN, Role.LEGAL_HEAD},
+    Action.SEE_SYSTEM: {Role.SYSADMIN, Role.LEGAL_HEAD},
+    Action.SEE_AUDIT: {Role.AUDITADMIN},
+}
+
+
+def can(actor: Actor, action: Action, subject: TaskSubject | EvidenceSubject | None = None) -> bool:
+    """Whether `actor` may do `action` to `subject` (None: to his own office as a whole)."""
+    if subject is None:
+        return actor.role in _OFFICE_WIDE.get(action, set())
+    task = subject.task if isinstance(subject, EvidenceSubject) else subject
+    if task.office_id != actor.office_id:
+        return False
+    owns = actor.department_id is not None and actor.department_id == task.owner_id
+    helps = actor.department_id in task.cooperating
+    # The legal office owns tasks itself: its people upload for those like any owner.
+    works = actor.role in OWNERS | LEGAL
+    match action:
+        case Action.SEE_TASK:
+            return actor.role in SEE_ALL or (actor.role in OWNERS and (owns or helps))
+        case Action.UPLOAD:
+            return works and (owns or helps)
+        case Action.SUBMIT | Action.RECORD_INDICATOR:
+            return works and owns
+    if not isinstance(subject, EvidenceSubject):
+        return False
+    match action:
+        case Action.READ_EVIDENCE:
+            if works and (owns or helps):
+                return True
+            return actor.role in SEE_ALL and not subject.draft
+        case Action.WITHDRAW:
+            return works and (actor.id == subject.uploader_id or (actor.role == Role.DEPT_HEAD and owns))
+        case Action.REVIEW:
+            return actor.role in LEGAL and actor.id != subject.uploader_id
+        case Action.FLAG | Action.VOID:
+            return actor.role in _OFFICE_WIDE[action]
+    return False
