@@ -1,0 +1,254 @@
+"""Recomputes what is derived (invariant I4): facts from rows → the pure verdict → stored copies."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from tracker.domain.calendar import WorkCalendar, day_start, local_date
+from tracker.domain.completion import assess_period
+from tracker.domain.facts import (
+    Coverage,
+    DeadlineKind,
+    EvidenceState,
+    IndicatorFacts,
+    ObligationFacts,
+    PeriodFacts,
+    PeriodVerdict,
+    RefreshCycle,
+    SlotRule,
+    VersionFact,
+)
+from tracker.domain.indicators import evaluated_in
+from tracker.models import Evidence, IndicatorValue, Obligation, Period, Slot, Task, Version
+from tracker.queries.calendar import load_calendar
+
+# The office's zone; every business date is a date there (rules.md section 1). Settings may name another.
+OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
+
+# What a verdict is made of; drafts and withdrawn versions are nobody's business but their department's.
+TOLD = {"submitted", "accepted", "returned", "rejected", "superseded", "voided", "damaged", "archived", "draft"}
+
+
+def slot_rule(slot: Slot) -> SlotRule:
+    return SlotRule(
+        code=slot.code,
+        refresh_cycle=RefreshCycle(slot.refresh_cycle),
+        coverage=Coverage(slot.coverage),
+        required=slot.required,
+        min_count=slot.min_count,
+        validity_days=slot.validity_days,
+        kind=slot.kind,
+        must_show=len(slot.must_show),
+    )
+
+
+def _version_fact(version: Version, linked: frozenset[int], extended: int) -> VersionFact:
+    ticked = version.review.ticked if version.review else []
+    return VersionFact(
+        id=version.id,
+        evidence_id=version.evidence_id,
+        obligation_ids=linked,
+        state=EvidenceState(version.state),
+        doc_date=version.doc_date,
+        covered_from=version.covered_from,
+        covered_to=version.covered_to,
+        valid_to=version.valid_to,
+        extended_days=extended,
+        flags=frozenset(version.flags),
+        submitted_at=version.submitted_at,
+        decided_at=version.decided_at,
+        ticked=frozenset(ticked),
+    )
+
+
+def _history(session: Session, office_id: int, slots: dict[str, Slot]) -> dict[str, tuple[VersionFact, ...]]:
+    """All versions of these slots, of any period and year, in two statements."""
+    if not slots:
+        return {}
+    items = session.scalars(
+        select(Evidence)
+        .where(Evidence.office_id == office_id, Evidence.slot_code.in_(slots))
+        .options(
+            selectinload(Evidence.obligations).load_only(Obligation.id),
+            selectinload(Evidence.versions).joinedload(Version.review),
+        )
+        .execution_options(populate_existing=False)
+    ).all()
+    facts: dict[str, list[VersionFact]] = defaultdict(list)
+    extensions: dict[int, int] = defaultdict(int)
+    for item in items:
+        for version in item.versions:
+            if version.kind == "continuation" and version.state == "accepted" and version.continues_id:
+                extensions[version.continues_id] += slots[item.slot_code].validity_days
+    for item in items:
+        linked = frozenset(obligation.id for obligation in item.obligations)
+        for version in item.versions:
+            # A continuation statement is a record of its own; it counts only through what it extends.
+            if version.kind == "file" and version.state in TOLD:
+                facts[item.slot_code].append(_version_fact(version, linked, extensions[version.id]))
+    return {code: tuple(known) for code, known in facts.items()}
+
+
+def _next_dues(siblings: Sequence[tuple[int, date, date]]) -> dict[tuple[int, date], date]:
+    """(slot, end of a cycle) -> effective due of the slot's next obligation."""
+    by_slot: dict[int, dict[date, date]] = defaultdict(dict)
+    for slot_id, end, due in siblings:
+        by_slot[slot_id][end] = due
+    following: dict[tuple[int, date], date] = {}
+    for slot_id, dues in by_slot.items():
+        ends = sorted(dues)
+        for this, after in zip(ends, ends[1:], strict=False):
+            following[slot_id, this] = dues[after]
+    return following
+
+
+def _indicator_facts(task: Task, period: Period, values: Sequence[IndicatorValue]) -> tuple[IndicatorFacts, ...]:
+    latest: dict[int, IndicatorValue] = {}
+    for value in sorted(values, key=lambda value: (value.as_of, value.id)):
+        latest[value.indicator_id] = value
+    last = max(task.periods, key=lambda other: other.end).id if task.periods else period.id
+    facts = []
+    for indicator in task.indicators:
+        value = latest.get(indicator.id)
+        facts.append(
+            IndicatorFacts(
+                code=indicator.code,
+                op=indicator.target_op,
+                target=indicator.target,
+                evaluated_here=evaluated_in(indicator.cycle, task.deadline_kind, is_last=period.id == last),
+                kind=indicator.kind,
+                value=value.value if value else None,
+                has_evidence=bool(value and value.version_id),
+            )
+        )
+    return tuple(facts)
+
+
+def reassess(
+    session: Session, period_ids: Iterable[int], *, now: datetime, zone: ZoneInfo = OFFICE_ZONE
+) -> dict[int, PeriodVerdict]:
+    """Recomputes and stores everything derived of these periods; the verdicts by period id.
+
+    The cost grows with the number of periods named, in a constant number of statements per task.
+    """
+    wanted = sorted(set(period_ids))
+    if not wanted:
+        return {}
+    session.flush()
+    calendar, today = load_calendar(session), local_date(now, zone)
+    verdicts: dict[int, PeriodVerdict] = {}
+    for chunk_start in range(0, len(wanted), 400):
+        chunk = wanted[chunk_start : chunk_start + 400]
+        periods = session.scalars(
+            select(Period)
+            .where(Period.id.in_(chunk))
+            .options(
+                joinedload(Period.task).selectinload(Task.indicators),
+                joinedload(Period.task).selectinload(Task.periods),
+                selectinload(Period.obligations).joinedload(Obligation.slot),
+            )
+        ).all()
+        by_task: dict[int, list[Period]] = defaultdict(list)
+        for period in periods:
+            by_task[period.task_id].append(period)
+        for group in by_task.values():
+            verdicts |= _reassess_task(session, group, calendar, today, zone)
+    session.flush()
+    return verdicts
+
+
+def _reassess_task(
+    session: Session, periods: list[Period], calendar: WorkCalendar, today: date, zone: ZoneInfo
+) -> dict[int, PeriodVerdict]:
+    task = periods[0].task
+    slots = {obligation.slot.code: obligation.slot for period in periods for obligation in period.obligations}
+    history = _history(session, task.office_id, slots)
+    siblings = session.execute(
+        select(Obligation.slot_id, Obligation.end, Obligation.due).where(
+            Obligation.slot_id.in_([slot.id for slot in slots.values()])
+        )
+    ).all()
+    following = _next_dues([(row[0], row[1], row[2]) for row in siblings])
+    values = session.scalars(
+        select(IndicatorValue).where(IndicatorValue.period_id.in_([period.id for period in task.periods]))
+    ).all()
+    verdicts = {}
+    for period in periods:
+        facts = PeriodFacts(
+            id=period.id,
+            kind=DeadlineKind(task.deadline_kind),
+            start=period.start,
+            end=period.end,
+            due=period.due,
+            overdue_after=period.due,
+            weight=task.weight,
+            obligations=tuple(
+                ObligationFacts(
+                    id=obligation.id,
+                    slot=slot_rule(obligation.slot),
+                    cycle_no=obligation.cycle_no,
+                    start=obligation.start,
+                    end=obligation.end,
+                    due=obligation.due,
+                    required=obligation.required,
+                    min_count=obligation.min_count,
+                    next_due=following.get((obligation.slot_id, obligation.end)),
+                )
+                for obligation in period.obligations
+            ),
+            history=history,
+            indicators=_indicator_facts(task, period, _values_until(values, period, task)),
+            tentative=period.tentative,
+        )
+        verdict = assess_period(facts, today, calendar)
+        _store(period, verdict, zone)
+        verdicts[period.id] = verdict
+    return verdicts
+
+
+def _values_until(values: Sequence[IndicatorValue], period: Period, task: Task) -> list[IndicatorValue]:
+    """The values that speak of this period: its own, and for yearly indicators those of earlier periods."""
+    ends = {other.id: other.end for other in task.periods}
+    cycles = {indicator.id: indicator.cycle for indicator in task.indicators}
+    return [
+        value
+        for value in values
+        if value.period_id == period.id
+        or (cycles.get(value.indicator_id) == "year" and ends[value.period_id] <= period.end)
+    ]
+
+
+def _store(period: Period, verdict: PeriodVerdict, zone: ZoneInfo) -> None:
+    period.state = verdict.state.value
+    period.light = verdict.light.value
+    period.reasons = list(verdict.reasons)
+    period.insufficient = list(verdict.insufficient)
+    period.sufficiency = verdict.sufficiency
+    period.complete = verdict.complete
+    period.completed_at = verdict.completed_at
+    period.next_attention_at = day_start(verdict.next_attention, zone) if verdict.next_attention else None
+    by_id = {obligation.id: obligation for obligation in period.obligations}
+    period.missing = 0
+    for part in verdict.obligations:
+        row = by_id[part.id]
+        row.state, row.light = part.state.value, part.light.value
+        row.accepted, row.missing = part.accepted, part.missing
+        row.stale_reasons, row.soon_stale, row.expires_on = list(part.stale_reasons), part.soon_stale, part.expires_on
+        if row.required:
+            period.missing += part.missing
+
+
+def periods_of_slot(session: Session, office_id: int, slot_code: str) -> list[int]:
+    """Every period that the history of this slot can speak for: a change of one version concerns them all."""
+    return list(
+        session.scalars(
+            select(Obligation.period_id)
+            .join(Slot, Slot.id == Obligation.slot_id)
+            .where(Obligation.office_id == office_id, Slot.code == slot_code)
+            .distinct()
+        )
+    )

@@ -1,0 +1,175 @@
+"""The reviewer's verdict, and what the legal office may do to accepted material (rules.md sections 5 and 6)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tracker.domain.facts import EvidenceState
+from tracker.domain.permissions import Action, Actor, Role
+from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
+from tracker.models import Review, Version
+from tracker.queries.subjects import evidence_subject, require
+from tracker.services import audit
+from tracker.services.assessment import periods_of_slot, reassess
+from tracker.services.telling import recipients, tell
+
+REASON_CODES = tuple(f"R{number:02}" for number in range(1, 13))
+VERDICTS = {"accepted", "returned", "rejected"}
+STALE_FLAGS = {"S5", "S6"}
+
+
+def decide(
+    session: Session,
+    *,
+    actor: Actor,
+    version_id: int,
+    verdict: str,
+    reason_codes: Sequence[str] = (),
+    comment: str = "",
+    ticked: Sequence[int] = (),
+    now: datetime,
+    address: str = "",
+) -> Version:
+    """Accepts, returns or rejects a submitted version; tells its department.
+
+    Raises Forbidden (own upload, wrong role), InvalidInput("reason_code_required"),
+    ("comment_required"), ("reason_code_unknown"), Conflict("already_decided", by=name, state=state).
+    """
+    version = _subject(session, version_id)
+    if actor.id in {version.uploaded_by_id, version.submitted_by_id}:
+        raise Forbidden("own_upload")
+    require(actor, Action.REVIEW, evidence_subject(version))
+    _check(verdict, reason_codes, comment)
+    if version.kind == "continuation" and verdict == "accepted" and _times_continued(session, version) > 0:
+        # A second term is the head's decision alone (rules.md 6, re-use 2).
+        if actor.role is not Role.LEGAL_HEAD:
+            raise Forbidden("second_continuation")
+    claimed = session.execute(
+        update(Version)
+        .where(Version.id == version.id, Version.state == "submitted")
+        .values(
+            state=verdict,
+            decided_at=now,
+            times_returned=Version.times_returned + (1 if verdict == "returned" else 0),
+        )
+    )
+    if claimed.rowcount != 1:  # type: ignore[attr-defined]
+        session.refresh(version)
+        by = version.review.reviewer.name if version.review else ""
+        raise Conflict("already_decided", by=by, state=version.state)
+    session.refresh(version)
+    points = len(version.evidence.slot.must_show)
+    review = Review(
+        office_id=version.office_id, version=version, reviewer_id=actor.id, verdict=verdict,
+        reason_codes=sorted(set(reason_codes)), comment=comment.strip(),
+        ticked=sorted({point for point in ticked if 0 <= point < points}), decided_at=now,
+    )  # fmt: skip
+    session.add(review)
+    session.flush()
+    if verdict == "accepted":
+        _supersede(session, version)
+    audit.record(
+        session, now=now, actor=actor, action=f"evidence.{verdict}", subject="version", subject_id=version.id,
+        office_id=version.office_id, address=address, slot=version.evidence.slot_code,
+        reason_codes=review.reason_codes, comment=review.comment, ticked=review.ticked,
+    )  # fmt: skip
+    if verdict in {"returned", "rejected"}:
+        _tell_department(session, version, verdict, now)
+    _reassess(session, version, now)
+    return version
+
+
+def _subject(session: Session, version_id: int) -> Version:
+    version = session.get(Version, version_id)
+    if version is None:
+        raise NotFound("not_found")
+    return version
+
+
+def _check(verdict: str, reason_codes: Sequence[str], comment: str) -> None:
+    if verdict not in VERDICTS:
+        raise InvalidInput("verdict_unknown", verdict=verdict)
+    unknown = sorted(set(reason_codes) - set(REASON_CODES))
+    if unknown:
+        raise InvalidInput("reason_code_unknown", codes=unknown)
+    if verdict == "accepted":
+        return
+    if not reason_codes:
+        raise InvalidInput("reason_code_required", field="reason_codes")
+    if not comment.strip():
+        raise InvalidInput("comment_required", field="comment")
+
+
+def _times_continued(session: Session, statement: Version) -> int:
+    earlier = session.scalars(
+        select(Version.id).where(Version.continues_id == statement.continues_id, Version.state == "accepted")
+    ).all()
+    return len(earlier)
+
+
+def _supersede(session: Session, version: Version) -> None:
+    """The item's earlier accepted version stops counting at this very instant."""
+    session.execute(
+        update(Version)
+        .where(Version.evidence_id == version.evidence_id, Version.id != version.id, Version.state == "accepted")
+        .values(state=EvidenceState.SUPERSEDED.value)
+    )
+
+
+def _tell_department(session: Session, version: Version, kind: str, now: datetime) -> None:
+    task = version.evidence.slot.task
+    people = {person.id for person in recipients(session, task, ("contact",))} | {version.uploaded_by_id}
+    period_id = version.evidence.obligations[0].period_id
+    for person_id in sorted(people):
+        tell(
+            session, office_id=version.office_id, recipient_id=person_id, kind=kind, now=now,
+            period_id=period_id, version_id=version.id,
+        )  # fmt: skip
+
+
+def flag(
+    session: Session, *, actor: Actor, version_id: int, flag: str, reason: str, now: datetime, address: str = ""
+) -> Version:
+    """Marks accepted material as no longer valid: S5 basis repealed, S6 people changed."""
+    version = _subject(session, version_id)
+    require(actor, Action.FLAG, evidence_subject(version))
+    if flag not in STALE_FLAGS:
+        raise InvalidInput("flag_unknown", flag=flag)
+    if not reason.strip():
+        raise InvalidInput("reason_required", field="reason")
+    if version.state != "accepted":
+        raise Conflict("state_changed", state=version.state)
+    version.flags = sorted({*version.flags, flag})
+    audit.record(
+        session, now=now, actor=actor, action="evidence.flagged", subject="version", subject_id=version.id,
+        office_id=version.office_id, address=address, flag=flag, reason=reason.strip(),
+    )  # fmt: skip
+    _reassess(session, version, now)
+    return version
+
+
+def void(session: Session, *, actor: Actor, version_id: int, reason: str, now: datetime, address: str = "") -> Version:
+    """作废 by the head of the legal office, with a reason; the record and the bytes stay."""
+    version = _subject(session, version_id)
+    require(actor, Action.VOID, evidence_subject(version))
+    if not reason.strip():
+        raise InvalidInput("reason_required", field="reason")
+    done = session.execute(
+        update(Version).where(Version.id == version.id, Version.state == "accepted").values(state="voided")
+    )
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        raise Conflict("state_changed", state=version.state)
+    session.refresh(version)
+    audit.record(
+        session, now=now, actor=actor, action="evidence.voided", subject="version", subject_id=version.id,
+        office_id=version.office_id, address=address, reason=reason.strip(),
+    )  # fmt: skip
+    _reassess(session, version, now)
+    return version
+
+
+def _reassess(session: Session, version: Version, now: datetime) -> None:
+    session.flush()
+    reassess(session, periods_of_slot(session, version.office_id, version.evidence.slot_code), now=now)
