@@ -11,15 +11,11 @@ Also a command, for `make`:  python hatch_build.py
 
 import hashlib
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-try:
-    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ImportError:  # run as a command before hatchling is there
-    BuildHookInterface = object
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent
 
@@ -89,10 +85,10 @@ def compile_translations(root: Path) -> None:
             write_mo(target, catalogue)
 
 
-class FrontEndHook(BuildHookInterface):  # type: ignore[misc, valid-type]
+class FrontEndHook(BuildHookInterface[Any]):
     """Runs for wheels, source archives and editable installs alike."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
         root = Path(self.root)
         if self.target_name == "wheel":
             vendor(root)

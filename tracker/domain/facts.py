@@ -187,7 +187,7 @@ class ObligationVerdict:
     state: ObligationState
     light: Light
     accepted: int
-    missing: int  # how many more accepted versions are needed, never below 0
+    missing: int  # pieces that nobody has submitted yet, never below 0
     stale_reasons: tuple[str, ...] = ()  # S1..S6
     soon_stale: bool = False
     expires_on: date | None = None  # last day in force of the best accepted version

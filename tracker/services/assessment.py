@@ -119,7 +119,7 @@ def _indicator_facts(task: Task, period: Period, values: Sequence[IndicatorValue
                 code=indicator.code,
                 op=indicator.target_op,
                 target=indicator.target,
-                evaluated_here=evaluated_in(indicator.cycle, task.deadline_kind, is_last=period.id == last),
+                evaluated_here=evaluated_in(indicator.cycle, period.end, is_last=period.id == last),
                 kind=indicator.kind,
                 value=value.value if value else None,
                 has_evidence=bool(value and value.version_id),

@@ -63,13 +63,15 @@ def _child_setup() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def spawn(command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path | None = None) -> subprocess.Popen[bytes]:
+def spawn(
+    command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own (a Ctrl-C reaches only us), its output appended to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: PLW1509 - prctl alone, no lock is taken between fork and exec
+        return subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -77,7 +79,7 @@ def spawn(command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path |
             env=dict(env),
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=_child_setup,
+            preexec_fn=_child_setup,  # noqa: PLW1509 - one prctl, which takes no lock
         )
 
 

@@ -157,7 +157,12 @@ def launch(folder: Path, state: State, log: Path) -> subprocess.Popen[bytes]:
         _write_security(conf)  # last: its presence says that the certificate is whole
     command = [weed, f"-config_dir={conf}", "mini", f"-dir={data}", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}"]
     command += [f"-{name}.port={port}" for name, port in state.ports.items()]
-    command += [f"-s3.config={conf / 's3.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]
+    command += [
+        f"-s3.config={conf / 's3.json'}",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-s3.autoCreateBucket=false",
+    ]
     command += ["-admin.ui=false", "-webdav=false", "-master.telemetry=false"]
     environment = os.environ | {"GOMEMLIMIT": MEMORY_LIMIT, "GOGC": "50"}
     return spawn(command, log, environment, cwd=folder)
@@ -166,7 +171,7 @@ def launch(folder: Path, state: State, log: Path) -> subprocess.Popen[bytes]:
 def is_ready(state: State) -> bool:
     """Whether the S3 port speaks HTTP (any answer but a server error will do)."""
     try:
-        urllib.request.urlopen(f"http://{state.endpoint}/", timeout=1).close()  # noqa: S310 - our own loopback address
+        urllib.request.urlopen(f"http://{state.endpoint}/", timeout=1).close()
     except urllib.error.HTTPError as error:
         error.close()
         return error.code < 500

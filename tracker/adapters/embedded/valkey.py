@@ -78,7 +78,8 @@ def is_ready(state: State) -> bool:
     try:
         with closing(socket.create_connection((LOOPBACK, state.port), timeout=0.5)) as probe:
             probe.sendall(f"AUTH {state.password}\r\nPING\r\n".encode())
-            return probe.makefile("rb").readline() == b"+OK\r\n" and probe.makefile("rb").readline() != b""
+            with probe.makefile("rb") as answer:
+                return answer.readline() == b"+OK\r\n" and answer.readline() == b"+PONG\r\n"
     except OSError:
         return False
 

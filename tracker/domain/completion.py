@@ -1,0 +1,363 @@
+"""One verdict on a period: complete, due, overdue, stale, insufficient, and its light (rules.md 6 to 9).
+
+`assess_period` is the only entry: facts and today in, everything derived out.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from tracker.domain.calendar import WorkCalendar, local_date
+from tracker.domain.facts import (
+    Coverage,
+    EvidenceState,
+    Light,
+    ObligationFacts,
+    ObligationState,
+    ObligationVerdict,
+    PeriodFacts,
+    PeriodState,
+    PeriodVerdict,
+    RefreshCycle,
+    VersionFact,
+)
+from tracker.domain.freshness import counts_for, dates_fit, expiry, soon_stale_from, stale_reasons
+from tracker.domain.indicators import is_met
+from tracker.domain.lights import BEHIND, GREY_DAYS, YELLOW_DAYS, behind
+from tracker.domain.reminders import ladder
+
+OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
+ANSWERED = {ObligationState.FILLED, ObligationState.SUBMITTED}
+
+
+@dataclass(frozen=True)
+class _Look:
+    """An obligation with what its slot's history says of it today."""
+
+    facts: ObligationFacts
+    counted: tuple[VersionFact, ...]
+    pending: int
+    in_time: bool  # enough was submitted by the deadline
+    returned: bool
+    damaged: bool
+    state: ObligationState
+    stale: tuple[str, ...]
+    expires_on: date | None
+    soon: bool
+
+    @property
+    def filled(self) -> bool:
+        return self.state is ObligationState.FILLED
+
+
+def _is_standing(obligation: ObligationFacts) -> bool:
+    return obligation.slot.coverage is Coverage.STANDING or obligation.slot.refresh_cycle is RefreshCycle.ONCE
+
+
+def _latest_versions(history: Sequence[VersionFact]) -> dict[int, VersionFact]:
+    latest: dict[int, VersionFact] = {}
+    for version in history:
+        known = latest.get(version.evidence_id)
+        if known is None or version.id > known.id:
+            latest[version.evidence_id] = version
+    return latest
+
+
+def _look(obligation: ObligationFacts, history: Sequence[VersionFact], period: PeriodFacts, today: date) -> _Look:
+    open_still = today <= obligation.due
+    counted = tuple(
+        version
+        for version in history
+        # What was judged before the deadline stays judged; a flag takes material out of an open period only.
+        if counts_for(version, obligation) and not (version.flags and open_still)
+    )
+    mine = [version for version in history if obligation.id in version.obligation_ids]
+    pending = [
+        version for version in history if version.state is EvidenceState.SUBMITTED and dates_fit(version, obligation)
+    ]
+    in_time = [
+        version
+        for version in pending
+        if version.submitted_at and local_date(version.submitted_at, OFFICE_ZONE) <= obligation.due
+    ]
+    latest = [version for version in _latest_versions(history).values() if obligation.id in version.obligation_ids]
+    returned = any(version.state is EvidenceState.RETURNED for version in latest)
+    begun = obligation.start <= today
+    if len(counted) >= obligation.min_count:
+        state, stale = ObligationState.FILLED, ()
+    else:
+        stale = stale_reasons(obligation, history, today) if begun and not period.start > today else ()
+        state = _open_state(obligation, counted, len(pending), returned, mine, stale)
+    ends = [last for version in counted if (last := expiry(version, obligation.slot, obligation.next_due))]
+    expires_on = max(ends, default=None)
+    watched = _is_standing(obligation) and begun and today <= obligation.end and expires_on is not None
+    soon = bool(watched and expires_on and soon_stale_from(expires_on, obligation.slot) <= today)
+    return _Look(
+        facts=obligation,
+        counted=counted,
+        pending=len(pending),
+        in_time=len(counted) + len(in_time) >= obligation.min_count,
+        returned=returned,
+        damaged=any(version.state is EvidenceState.DAMAGED for version in mine),
+        state=state,
+        stale=stale if state is ObligationState.STALE else (),
+        expires_on=expires_on,
+        soon=soon,
+    )
+
+
+def _open_state(
+    obligation: ObligationFacts,
+    counted: Sequence[VersionFact],
+    pending: int,
+    returned: bool,
+    mine: Sequence[VersionFact],
+    stale: tuple[str, ...],
+) -> ObligationState:
+    if len(counted) + pending >= obligation.min_count:
+        return ObligationState.SUBMITTED
+    if returned:
+        return ObligationState.RETURNED
+    if stale:
+        return ObligationState.STALE
+    if counted or pending:
+        return ObligationState.PARTIAL
+    if any(version.state is EvidenceState.DRAFT for version in mine):
+        return ObligationState.DRAFT
+    return ObligationState.MISSING
+
+
+def _obligation_light(look: _Look, period: PeriodFacts, today: date) -> tuple[Light, tuple[str, ...]]:
+    due = look.facts.due
+    if look.damaged:
+        return Light.RED, ("damaged",)
+    if look.filled:
+        return (Light.YELLOW, ("soon_stale",)) if look.soon else (Light.GREEN, ())
+    red = []
+    if today > due and not look.in_time:
+        red.append("overdue")
+    if look.stale:
+        red.append("stale")
+    if red:
+        return Light.RED, tuple(red)
+    if look.returned:
+        return Light.YELLOW, ("returned",)
+    if look.state is ObligationState.SUBMITTED:
+        return Light.BLUE, ("in_review",)
+    if (due - today).days <= YELLOW_DAYS[period.kind]:
+        return Light.YELLOW, ("due_soon",)
+    untouched = look.state is ObligationState.MISSING
+    if look.facts.start > today or (untouched and (due - today).days > GREY_DAYS):
+        return Light.GREY, ()
+    return Light.GREEN, ()
+
+
+def _indicator_gaps(period: PeriodFacts) -> tuple[str, ...]:
+    """I2 and I3 for the indicators with a target that are evaluated in this period."""
+    gaps = set()
+    for indicator in period.indicators:
+        if indicator.op is None or indicator.target is None or not indicator.evaluated_here:
+            continue
+        if indicator.value is None or not indicator.has_evidence:
+            gaps.add("I3")
+        elif not is_met(indicator.op, indicator.target, indicator.value):
+            gaps.add("I2")
+    return tuple(sorted(gaps))
+
+
+def _insufficient(period: PeriodFacts, looks: Sequence[_Look], gaps: Sequence[str]) -> tuple[str, ...]:
+    required = [look for look in looks if look.facts.required]
+    found = set(gaps)
+    if any(not look.filled for look in required):
+        found.add("I1")
+    if any(_ticked(look) < look.facts.slot.must_show for look in required if look.filled):
+        found.add("I4")
+    kinds = {look.facts.slot.kind for look in looks if look.counted}
+    asked = {look.facts.slot.kind for look in required}
+    if period.weight == 3 and len(kinds) == 1 and len(asked) > 1:
+        found.add("I5")
+    if kinds == {"document"} and asked - {"document"}:
+        found.add("I6")
+    return tuple(sorted(found))
+
+
+def _ticked(look: _Look) -> int:
+    return len({point for version in look.counted for point in version.ticked})
+
+
+def _sufficiency(looks: Sequence[_Look]) -> int:
+    """Ticked must-show points of required obligations in percent; a slot without points counts as one."""
+    total = have = 0
+    for look in looks:
+        if look.facts.required:
+            points = look.facts.slot.must_show or 1
+            total += points
+            have += min(_ticked(look), points) if look.facts.slot.must_show else int(look.filled)
+    return have * 100 // total if total else 0
+
+
+def _completed_at(looks: Sequence[_Look]) -> datetime | None:
+    """The latest submit instant among the items that made it true."""
+    moments = []
+    for look in looks:
+        if look.facts.required:
+            given = sorted(version.submitted_at for version in look.counted if version.submitted_at)
+            moments += given[: look.facts.min_count][-1:]
+    return max(moments, default=None)
+
+
+def _behind(period: PeriodFacts, today: date) -> bool:
+    return any(
+        indicator.kind == "count"
+        and indicator.op == ">="
+        and indicator.target
+        and indicator.value is not None
+        and behind(indicator.value, indicator.target, period.start, period.end, today)
+        for indicator in period.indicators
+        if indicator.evaluated_here
+    )
+
+
+def assess_period(period: PeriodFacts, today: date, calendar: WorkCalendar) -> PeriodVerdict:
+    """Everything that follows from the facts of one period on one day."""
+    looks = [
+        _look(obligation, period.history.get(obligation.slot.code, ()), period, today)
+        for obligation in period.obligations
+    ]
+    required = [look for look in looks if look.facts.required]
+    gaps = _indicator_gaps(period)
+    answered = bool(required) and all(look.filled for look in required)
+    # A period that asks for nothing is complete when it is over.
+    satisfied = answered or (not required and today > period.end)
+    complete = satisfied and not gaps and not any(look.returned for look in looks)
+    past = today > period.overdue_after
+    lights = [_obligation_light(look, period, today) for look in looks]
+    told = past or (bool(required) and all(look.state in ANSWERED for look in required))
+    insufficient = _insufficient(period, looks, gaps) if told and period.start <= today else ()
+    light, reasons = _period_light(period, looks, lights, complete, insufficient, today)
+    return PeriodVerdict(
+        state=_state(looks, complete, insufficient, reasons, past=past),
+        light=light,
+        complete=complete,
+        completed_at=_completed_at(looks) if complete else None,
+        insufficient=insufficient,
+        sufficiency=_sufficiency(looks),
+        obligations=tuple(
+            ObligationVerdict(
+                id=look.facts.id,
+                state=look.state,
+                light=lit[0],
+                accepted=len(look.counted),
+                missing=max(0, look.facts.min_count - len(look.counted) - look.pending),
+                stale_reasons=look.stale,
+                soon_stale=look.soon,
+                expires_on=look.expires_on,
+                ticked=_ticked(look),
+            )
+            for look, lit in zip(looks, lights, strict=True)
+        ),
+        next_attention=_next_attention(period, looks, complete, today, calendar),
+        reasons=reasons,
+    )
+
+
+def _period_light(
+    period: PeriodFacts,
+    looks: Sequence[_Look],
+    lights: Sequence[tuple[Light, tuple[str, ...]]],
+    complete: bool,
+    insufficient: tuple[str, ...],
+    today: date,
+) -> tuple[Light, tuple[str, ...]]:
+    past = today > period.overdue_after
+    by_light: dict[Light, list[str]] = {}
+    for look, (light, why) in zip(looks, lights, strict=True):
+        if look.facts.required or look.returned or look.damaged:
+            by_light.setdefault(light, []).extend(why)
+    waiting = "in_review" in by_light.get(Light.BLUE, ())
+    # What waits for the reviewer in time is the reviewer's delay, not the owner's insufficiency.
+    if past and insufficient and not waiting:
+        by_light.setdefault(Light.RED, []).append("insufficient")
+    yellow = []
+    if not complete and period.start <= today:
+        if _behind(period, today):
+            yellow.append("behind")
+        if period.tentative and (period.due - today).days <= GREY_DAYS:
+            yellow.append("tentative")
+    if yellow:
+        by_light.setdefault(Light.YELLOW, []).extend(yellow)
+    for light in (Light.RED, Light.YELLOW):
+        if by_light.get(light):
+            return light, tuple(dict.fromkeys(by_light[light]))
+    states = [look.state for look in looks if look.facts.required]
+    if waiting and all(state in ANSWERED for state in states):
+        return Light.BLUE, ("in_review",)
+    if complete:
+        return Light.GREEN, ("complete",)
+    untouched = all(state is ObligationState.MISSING for state in states)
+    if period.start > today or (untouched and (period.due - today).days > GREY_DAYS):
+        return Light.GREY, ("not_due",)
+    return Light.GREEN, ("on_schedule",)
+
+
+def _state(
+    looks: Sequence[_Look], complete: bool, insufficient: tuple[str, ...], reasons: tuple[str, ...], *, past: bool
+) -> PeriodState:
+    required = [look for look in looks if look.facts.required]
+    if complete and not (past and insufficient):
+        return PeriodState.COMPLETE
+    if past and any(not look.filled and not look.in_time for look in required):
+        return PeriodState.OVERDUE
+    if any(look.state is ObligationState.SUBMITTED for look in required) and all(
+        look.state in ANSWERED for look in required
+    ):
+        return PeriodState.SUBMITTED
+    if past and insufficient:
+        return PeriodState.INSUFFICIENT
+    if "overdue" in reasons:
+        return PeriodState.OVERDUE
+    if all(look.state is ObligationState.MISSING for look in looks):
+        return PeriodState.NOT_STARTED
+    return PeriodState.IN_PROGRESS
+
+
+def _next_attention(
+    period: PeriodFacts, looks: Sequence[_Look], complete: bool, today: date, calendar: WorkCalendar
+) -> date | None:
+    """First later day on which passing time alone may change a light, a state or a reminder."""
+    days: set[date] = {period.start}
+    if not complete:
+        days |= {rung.on for rung in ladder(period.kind, period.due, calendar)}
+        days |= {period.due - timedelta(GREY_DAYS), period.overdue_after + timedelta(1), period.end + timedelta(1)}
+        days |= _behind_days(period)
+    elif today <= period.overdue_after:
+        days.add(period.overdue_after + timedelta(1))  # insufficiency counts from then
+    for look in looks:
+        due, slot = look.facts.due, look.facts.slot
+        days.add(look.facts.start)
+        if not look.filled:
+            days |= {due - timedelta(YELLOW_DAYS[period.kind]), due - timedelta(GREY_DAYS), due + timedelta(1)}
+            for version in period.history.get(slot.code, ()):
+                if last := expiry(version, slot, look.facts.next_due):
+                    days.add(last + timedelta(1))
+        if _is_standing(look.facts) and look.expires_on is not None:
+            soon = soon_stale_from(look.expires_on, slot)
+            days |= {day for day in (soon, look.expires_on + timedelta(1)) if day <= look.facts.end + timedelta(1)}
+            if look.soon:
+                days.add(look.facts.end + timedelta(1))
+    return min((day for day in days if day > today), default=None)
+
+
+def _behind_days(period: PeriodFacts) -> set[date]:
+    """The day each count falls behind linear progress if nothing is added."""
+    days = set()
+    total = (period.end - period.start).days + 1
+    for indicator in period.indicators:
+        if indicator.kind != "count" or indicator.op != ">=" or not indicator.target or indicator.value is None:
+            continue
+        share = indicator.value / (indicator.target * BEHIND)
+        if indicator.evaluated_here and share < 1:
+            days.add(period.start + timedelta(max(0, math.floor(share * total))))
+    return days

@@ -1,0 +1,108 @@
+"""Whether material is still in force, and why a slot is stale (rules.md section 6, invariant I3).
+
+Freshness counts from the document's own date or the period it covers, never
+from the upload; it is not the reviewer's verdict.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from tracker.domain.facts import Coverage, EvidenceState, ObligationFacts, RefreshCycle, SlotRule, VersionFact
+
+# Days before its expiry from which material counts as soon stale (product default).
+SOON_STALE = {
+    RefreshCycle.ANNUAL: 30,
+    RefreshCycle.ONCE: 30,
+    RefreshCycle.HALF_YEARLY: 14,
+    RefreshCycle.QUARTERLY: 14,
+    RefreshCycle.MONTHLY: 7,
+    RefreshCycle.PER_EVENT: 30,
+}
+
+# A flag set on accepted material takes it out of force at once.
+FLAGS = ("S4", "S5", "S6")
+
+WAS_ACCEPTED = {EvidenceState.ACCEPTED, EvidenceState.SUPERSEDED, EvidenceState.DAMAGED}
+
+
+def anchor(version: VersionFact) -> date | None:
+    """The day that freshness counts from."""
+    return version.covered_to or version.doc_date
+
+
+def expiry(version: VersionFact, slot: SlotRule, next_due: date | None = None) -> date | None:
+    """Last day in force; None while the version has no date.
+
+    `next_due` is the effective due date of the slot's next obligation: cyclic material
+    serves at least until its successor is owed.
+    """
+    start = anchor(version)
+    if start is None:
+        return None
+    if slot.refresh_cycle is RefreshCycle.PER_EVENT:
+        last = date(start.year, 12, 31)  # never stale inside its plan year
+    else:
+        last = start + timedelta(slot.validity_days)
+        if slot.refresh_cycle is not RefreshCycle.ONCE and slot.coverage is not Coverage.STANDING and next_due:
+            last = max(last, next_due)
+    last += timedelta(version.extended_days)
+    return min(last, version.valid_to) if version.valid_to else last
+
+
+def in_force(version: VersionFact, slot: SlotRule, day: date, next_due: date | None = None) -> bool:
+    """Accepted, not flagged, and not past its expiry on `day`."""
+    last = expiry(version, slot, next_due)
+    return version.state is EvidenceState.ACCEPTED and not version.flags and last is not None and day <= last
+
+
+def dates_fit(version: VersionFact, obligation: ObligationFacts) -> bool:
+    """Whether the dates (not the verdict) answer this obligation."""
+    slot, day = obligation.slot, version.doc_date
+    if slot.coverage is Coverage.STANDING or slot.refresh_cycle is RefreshCycle.ONCE:
+        last = expiry(version, slot, obligation.next_due)
+        return day is not None and last is not None and day <= obligation.end and last >= obligation.end
+    if obligation.id not in version.obligation_ids:
+        return False
+    if slot.coverage is Coverage.PERIOD:
+        return (
+            version.covered_from is not None
+            and version.covered_to is not None
+            and version.covered_from <= obligation.start
+            and version.covered_to >= obligation.end
+        )
+    return day is not None and obligation.start <= day <= obligation.end
+
+
+def counts_for(version: VersionFact, obligation: ObligationFacts) -> bool:
+    """Accepted, and its dates answer the obligation."""
+    return version.state is EvidenceState.ACCEPTED and dates_fit(version, obligation)
+
+
+def soon_stale_from(last: date, slot: SlotRule) -> date:
+    """First day on which material that is in force until `last` counts as soon stale."""
+    return last - timedelta(SOON_STALE[slot.refresh_cycle])
+
+
+def stale_reasons(obligation: ObligationFacts, history: Sequence[VersionFact], today: date) -> tuple[str, ...]:
+    """S1..S6 for an obligation that is not filled; empty when it is merely missing or not yet owed.
+
+    To be asked only of an obligation that has begun.
+    """
+    accepted = [version for version in history if version.state in WAS_ACCEPTED]
+    if not accepted:
+        return ()
+    current = [version for version in accepted if version.state is EvidenceState.ACCEPTED]
+    flagged = sorted({flag for version in current for flag in version.flags if flag in FLAGS})
+    if any(in_force(version, obligation.slot, today, obligation.next_due) for version in current):
+        alive = True
+    elif flagged:
+        return tuple(flagged)
+    else:
+        alive = False
+    if today > obligation.due:
+        offered = [version for version in current if obligation.id in version.obligation_ids]
+        return ("S3",) if offered else ("S2",)
+    if alive:
+        return ()
+    standing = obligation.slot.coverage is Coverage.STANDING or obligation.slot.refresh_cycle is RefreshCycle.ONCE
+    return ("S1",) if standing else ()
