@@ -26,6 +26,8 @@ VENDOR_FILES = (
     ("echarts/dist/echarts.esm.min.mjs", "echarts/echarts.esm.min.mjs"),
     ("echarts/LICENSE", "echarts/LICENSE"),
     ("echarts/NOTICE", "echarts/NOTICE"),
+    ("zrender/LICENSE", "echarts/LICENSE_ZRENDER"),
+    ("tslib/LICENSE.txt", "echarts/LICENSE_TSLIB"),
     ("pdfjs-dist/legacy/build/pdf.min.mjs", "pdfjs/pdf.min.mjs"),
     ("pdfjs-dist/legacy/build/pdf.worker.min.mjs", "pdfjs/pdf.worker.min.mjs"),
     ("pdfjs-dist/wasm/openjpeg_nowasm_fallback.js", "pdfjs/wasm/openjpeg_nowasm_fallback.js"),

@@ -190,7 +190,7 @@ def start(folder: Path, state: State | None = None, bucket: str = "evidence") ->
     process = launch(folder, state, log)
     try:
         wait_until(lambda: is_ready(state), process, "seaweedfs", log, 60)
-        make_bucket(state, bucket, log)
+        make_bucket(state, folder, bucket, log)
     except DidNotStart:
         stop(process)
         raise

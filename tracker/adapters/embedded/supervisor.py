@@ -101,7 +101,7 @@ class Supervisor:
             self.wait_for(child, ready)
         name = self.env.get("TRACKER_S3_BUCKET") or install.BUCKET
         if inst.bucket_made != name and self.uses_our("TRACKER_S3_ENDPOINT", inst.store.endpoint):
-            bucket.make_bucket(inst.store, name, self.log("store"))
+            bucket.make_bucket(inst.store, self.data / "s3", name, self.log("store"))
             inst.bucket_made = name
             install.save(self.data, inst)
 

@@ -1,0 +1,156 @@
+"""`tracker up`, whole: first start, second start, a child that dies, Ctrl-C, a killed supervisor."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tracker.adapters.embedded import install
+from tracker.adapters.embedded.process import answers, free_port
+
+MEMORY = 700 << 20  # bytes, all processes together
+SECOND_START = 10.0  # seconds to a served page
+
+
+class Running:
+    """One `tracker up`."""
+
+    def __init__(self, data: Path, port: int, *options: str) -> None:
+        self.data, self.port = data, port
+        env = {key: value for key, value in os.environ.items() if not key.startswith("TRACKER_")}
+        self.output = data.parent / "up.txt"
+        command = [sys.executable, "-m", "tracker.cli.main", "up", "--data", str(data), "--port", str(port), *options]
+        with self.output.open("wb") as out:
+            self.process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)
+
+    def printed(self) -> str:
+        return self.output.read_text(encoding="utf-8")
+
+    def wait_for_address(self, seconds: float = 120) -> None:
+        wait_for(lambda: "address" in self.printed() or self.process.poll() is not None, seconds)
+        assert self.process.poll() is None, self.printed()
+
+    def get(self, path: str) -> tuple[int, str]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+            return answer.status, answer.read().decode()
+
+    def end(self, how: int = signal.SIGINT) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(40)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come about in time"
+        time.sleep(0.1)
+
+
+def family(pid: int) -> set[int]:
+    """The process and all that come from it."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parts = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(parts[1]), []).append(int(status.parent.name))
+    found, todo = set(), [pid]
+    while todo:
+        one = todo.pop()
+        found.add(one)
+        todo += children.get(one, [])
+    return found
+
+
+def resident(pid: int) -> int:
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) << 10 if found else 0
+
+
+def named(pid: int, word: str) -> list[int]:
+    return [one for one in family(pid) if word in Path(f"/proc/{one}/cmdline").read_bytes().decode().split("\0")]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo installation that was started once and stopped by Ctrl-C."""
+    folder = tmp_path_factory.mktemp("up") / "var"
+    first = Running(folder, free_port())
+    try:
+        first.wait_for_address()
+        assert first.get("/login")[0] == 200
+        everyone = family(first.process.pid)
+        assert first.end() == 0, first.printed()
+        assert not [pid for pid in everyone if Path(f"/proc/{pid}").exists()]
+    finally:
+        if first.process.poll() is None:
+            first.end(signal.SIGKILL)
+    return folder
+
+
+@pytest.fixture
+def running(data: Path) -> Iterator[Running]:
+    began = time.monotonic()
+    up = Running(data, free_port())
+    try:
+        up.wait_for_address(SECOND_START)
+        assert up.get("/login")[0] == 200
+        assert time.monotonic() - began < SECOND_START
+        yield up
+    finally:
+        if up.process.poll() is None:
+            up.end()
+
+
+def test_the_second_start_is_quick_and_small_and_everything_answers(running: Running) -> None:
+    assert running.get("/readyz")[0] == 200
+    wait_for(lambda: len(named(running.process.pid, "celery")) == 2, 20)
+    time.sleep(2)  # worker and beat have loaded what they need
+    assert sum(resident(pid) for pid in family(running.process.pid)) <= MEMORY
+
+
+def test_a_second_one_on_the_same_folder_says_so(running: Running) -> None:
+    other = subprocess.run(
+        [sys.executable, "-m", "tracker.cli.main", "up", "--data", str(running.data)],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert other.returncode == 1
+    assert "another `tracker up` is running" in other.stdout
+
+
+def test_the_demo_folder_does_not_become_a_real_office(data: Path) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "tracker.cli.main", "up", "--data", str(data), "--no-demo"],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert refused.returncode == 1
+    assert "demo office" in refused.stdout
+
+
+def test_a_child_that_dies_is_named_and_started_again(running: Running) -> None:
+    (beat,) = named(running.process.pid, "beat")
+    os.kill(beat, signal.SIGKILL)
+    wait_for(lambda: "beat 已退出" in running.printed(), 10)
+    wait_for(lambda: bool(set(named(running.process.pid, "beat")) - {beat}), 10)
+
+
+def test_a_killed_supervisor_leaves_no_orphan_and_no_lock(data: Path) -> None:
+    up = Running(data, free_port())
+    up.wait_for_address()
+    everyone = family(up.process.pid)
+    up.end(signal.SIGKILL)
+    wait_for(lambda: not [pid for pid in everyone if Path(f"/proc/{pid}").exists()], 30)
+    kept = install.load(data)
+    assert kept is not None
+    assert not answers(kept.redis.port)
+    again = Running(data, free_port())
+    again.wait_for_address(30)
+    assert again.end(signal.SIGTERM) == 0

@@ -1,0 +1,76 @@
+"""create_app: the only place where the parts are joined."""
+
+import os
+from typing import Any
+
+from flask import Flask
+from flask_babel import Babel
+from flask_wtf import CSRFProtect
+
+from tracker import config, errors
+from tracker.adapters.embedded.install import merged_environment
+from tracker.adapters.objects import MinioStore
+from tracker.config import BadSetting, Settings
+from tracker.db import db, engine_options, prepare_engine
+from tracker.ports import ObjectStore
+from tracker.web import filters, guard, locale, register, responses
+
+FORM_LIMIT = 16 << 20  # bytes of an ordinary form; uploads have a limit of their own
+
+
+class NoStore:
+    """Stands where no object store was named: everything but files works."""
+
+    def _down(self, *_: Any, **__: Any) -> Any:
+        raise errors.Unavailable("store_down", reason="not_configured")
+
+    put = read = exists = ready = _down
+
+
+def make_store(settings: Settings) -> ObjectStore:
+    """The object store that the settings name."""
+    return NoStore() if settings.store is None else MinioStore(settings.store)
+
+
+def create_app(
+    settings: Settings | None = None, *, store: ObjectStore | None = None, testing: bool = False
+) -> Flask:
+    """The application. Without `settings`: those of the environment over those of the embedded installation.
+
+    Raises BadSetting when a setting cannot be used.
+    """
+    settings = settings or config.load(merged_environment(os.environ))
+    if not settings.secret_key and not testing:
+        raise BadSetting("TRACKER_SECRET_KEY", "is needed (16 characters or more); `tracker up` makes one by itself")
+    app = Flask("tracker")
+    https = settings.base_url.startswith("https://")
+    app.config.update(
+        SECRET_KEY=settings.secret_key or "only-for-the-tests",
+        TESTING=testing,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),
+        MAX_CONTENT_LENGTH=FORM_LIMIT,
+        SESSION_COOKIE_NAME="tracker",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=https,
+        WTF_CSRF_TIME_LIMIT=None,  # lives as long as the session, which has its own limits
+        WTF_CSRF_HEADERS=["X-CSRFToken"],
+        WTF_CSRF_SSL_STRICT=False,  # an office's proxy may drop the Referer; the token itself is checked
+        BABEL_DEFAULT_LOCALE="zh",
+        BABEL_DEFAULT_TIMEZONE=settings.timezone.key,
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.extensions["settings"] = settings
+    app.extensions["store"] = store or make_store(settings)
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+    Babel(app, locale_selector=locale.select)
+    # The guard asks first: who is not signed in is sent to the login page, not told about a missing token.
+    guard.install(app)
+    CSRFProtect(app)
+    responses.install(app)
+    filters.register(app)
+    register(app)
+    return app

@@ -1,0 +1,21 @@
+"""Which language a request is answered in: the person's choice, the cookie, then what the browser asks for."""
+
+from flask import g, has_request_context, request
+from flask_login import current_user
+
+LOCALES = ("zh", "en")
+COOKIE = "lang"
+
+
+def select() -> str:
+    """zh or en; Chinese unless somebody asks for English."""
+    if not has_request_context():
+        return "zh"
+    if "locale" not in g:
+        chosen = current_user.row.locale if current_user.is_authenticated else None
+        chosen = chosen or request.cookies.get(COOKIE)
+        if chosen not in LOCALES:
+            chosen = request.accept_languages.best_match(LOCALES, "zh")
+        g.locale = chosen
+    found: str = g.locale
+    return found

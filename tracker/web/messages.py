@@ -1,0 +1,133 @@
+"""Codes of errors as sentences in the reader's language, and their families as HTTP statuses."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from flask_babel import gettext
+
+from tracker import errors
+from tracker.web.filters import day_full
+
+
+def N_(message: str) -> str:  # noqa: N802 - the usual name of the mark for the extraction
+    """Marks a sentence for translation later."""
+    return message
+
+
+SENTENCES: dict[str, str] = {
+    # files
+    "file_empty": N_("这是一个空文件，没有可以佐证的内容。请重新选择文件。"),
+    "file_name_empty": N_("文件没有名字。请给文件命名后再上传。"),
+    "file_type_unsupported": N_(
+        "不接受“%(extension)s”类型的文件。可以上传 PDF、Word、Excel、PPT、WPS、OFD、图片、视频和压缩包。"
+    ),
+    "file_type_mismatch": N_("文件内容与扩展名“%(extension)s”不符。请用原来的软件另存后再上传。"),
+    "file_damaged": N_("文件已损坏，打不开。请确认能正常打开后再上传。"),
+    "file_too_large": N_("文件太大，每个文件不能超过 %(limit)s。"),
+    "pdf_encrypted": N_("这份 PDF 设了密码，审核人打不开。请去掉密码后再上传。"),
+    "office_encrypted": N_("这份文档设了密码，审核人打不开。请去掉密码后再上传。"),
+    "upload_incomplete": N_("上传没有完成，连接中断了。没有保存任何内容，请重试。"),
+    # dates of evidence
+    "doc_date_required": N_("请填写形成日期，就是材料上写的日期。"),
+    "doc_date_future": N_("形成日期不能晚于今天。"),
+    "doc_date_ancient": N_("形成日期太早，请核对年份。"),
+    "doc_date_outside": N_("形成日期应在 %(start)s 至 %(end)s 之间，才属于本期。"),
+    "covered_required": N_("请填写材料所属的期间。"),
+    "covered_reversed": N_("所属期间的结束日期早于开始日期。"),
+    "covered_mismatch": N_("所属期间要包括 %(start)s 至 %(end)s，才能对应本期。"),
+    "valid_to_past": N_("有效期已经过了，这份材料不能再作为有效佐证。"),
+    "supplement_reason_required": N_("这份材料形成已超过 %(days)s 天，请说明补录的原因。"),
+    # submitting and deciding
+    "submit_nothing": N_("没有选中要提交的材料。"),
+    "submit_invalid": N_("有几份材料还不能提交，原因写在每份材料旁边。这次没有提交任何一份。"),
+    "same_as_returned": N_("这份文件与被退回的那一版完全相同。请按退回意见修改后再上传。"),
+    "already_submitted": N_("这份材料已经提交过了。"),
+    "already_decided": N_("%(by)s 已经审核了这份材料，页面已更新。"),
+    "state_changed": N_("这份材料的状态刚刚变了，请看最新的情况。"),
+    "version_open": N_("上一版“%(file_name)s”还没有审核完，暂时不能上传新版本。"),
+    "version_not_returned": N_("只有被退回的材料才需要补正。"),
+    "continuation_open": N_("已经有一份继续有效的声明在等待审核。"),
+    "continuation_needs_accepted": N_("只有已采纳的材料才能声明继续有效。"),
+    "continuation_not_standing": N_("这类材料每期都要新形成，不能声明继续有效。请上传本期的材料。"),
+    "second_continuation": N_("这份材料已经声明过一次继续有效，这次请上传更新后的材料。"),
+    "own_upload": N_("不能审核自己上传的材料，请由其他审核人处理。"),
+    "comment_required": N_("请写明意见，让上传的人知道怎么改。"),
+    "reason_required": N_("请写明原因。"),
+    "reason_code_required": N_("请至少选一个退回原因。"),
+    "reason_code_unknown": N_("退回原因的代码不对，请重新选择。"),
+    "verdict_unknown": N_("审核结论不对，请重新选择。"),
+    "flag_unknown": N_("失效标记不对，请重新选择。"),
+    # indicators
+    "as_of_future": N_("截止日期不能晚于今天。"),
+    "evidence_required": N_("请选择证明这个数值的材料。"),
+    "evidence_not_accepted": N_("证明数值的材料要先被采纳。"),
+    "qualifier_unknown": N_("请选择数值是准确数还是“余”。"),
+    "value_invalid": N_("请填写一个数字。"),
+    "value_required": N_("请填写一个数字。"),
+    "target_forbidden": N_("指标“%(name)s”不能设目标值。"),
+    "target_incomplete": N_("指标“%(name)s”的目标值和比较方式要一起填写。"),
+    # calendar
+    "calendar_invalid": N_("节假日表的格式不对，没有导入任何内容。"),
+    # accounts
+    "login_wrong": N_("邮箱或密码不对。"),
+    "login_locked": N_("失败次数太多，这个账号已锁定，请在 %(minutes)s 分钟后再试，或请系统管理员解锁。"),
+    "login_address_blocked": N_("从这台电脑登录失败的次数太多，请在 %(minutes)s 分钟后再试。"),
+    "login_expired": N_("这个账号的有效期已过，请联系系统管理员。"),
+    "password_wrong": N_("当前密码不对。"),
+    "password_short": N_("密码至少要有 10 个字符。"),
+    "password_long": N_("密码不能超过 200 个字符。"),
+    "password_simple": N_("密码要包含大写字母、小写字母、数字、符号这四类中的至少三类。"),
+    "password_has_name": N_("密码里不能包含您的姓名或邮箱名。"),
+    "password_same": N_("新密码不能与当前密码相同。"),
+    "password_differs": N_("两次输入的新密码不一致。"),
+    "email_invalid": N_("邮箱地址不对，请检查。"),
+    "email_taken": N_("这个邮箱已经有账号了。"),
+    # in general
+    "not_allowed": N_("您的岗位没有这项权限。"),
+    "not_found": N_("没有找到这项内容，可能已被移动，或者不属于您的范围。"),
+    "blob_missing": N_("文件的内容在存储里找不到，已报告管理员。"),
+    "store_down": N_("文件存储暂时连不上，没有保存任何内容。请过几分钟再试。"),
+    "redis_down": N_("后台任务服务暂时连不上，内容已保存，稍后会自动处理。"),
+    "mail_down": N_("邮件服务器暂时连不上，邮件会在恢复后补发。"),
+    "database_down": N_("数据库暂时连不上，没有保存任何内容。请过几分钟再试。"),
+}
+
+FAMILIES = {
+    errors.InvalidInput: N_("填写的内容有问题，没有保存。"),
+    errors.Forbidden: N_("您的岗位没有这项权限。"),
+    errors.NotFound: N_("没有找到这项内容，可能已被移动，或者不属于您的范围。"),
+    errors.Conflict: N_("别人刚刚改过这项内容，请看最新的情况后再操作。"),
+    errors.Unavailable: N_("服务暂时连不上，没有保存任何内容。请过几分钟再试。"),
+}
+STATUS = {
+    errors.InvalidInput: 422,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Unavailable: 503,
+}
+
+
+class _Words(dict[str, Any]):
+    """Placeholders of a sentence; one that the error did not bring stays empty."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _readable(data: Mapping[str, object]) -> _Words:
+    return _Words({key: day_full(value) if isinstance(value, date) else value for key, value in data.items()})
+
+
+def explain(error: errors.TrackerError) -> str:
+    """The error's sentence in the language of the request."""
+    sentence = SENTENCES.get(error.code)
+    if sentence is None:
+        sentence = next((text for family, text in FAMILIES.items() if isinstance(error, family)), None)
+    return gettext(sentence or FAMILIES[errors.InvalidInput]) % _readable(error.data)
+
+
+def status_of(error: errors.TrackerError) -> int:
+    """The HTTP status of the error's family."""
+    return next((status for family, status in STATUS.items() if isinstance(error, family)), 400)

@@ -1,0 +1,211 @@
+"""Around every answer: security headers, static files that may be kept, calm error pages, what base.html shows."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from tracker import errors
+from tracker.db import db
+from tracker.queries.calendar import missing_years
+from tracker.web import base
+from tracker.web.locale import LOCALES, select
+from tracker.web.messages import explain, status_of
+from tracker.web.nav import entries
+
+# Nothing from elsewhere, nothing inline (I9). pdf.js and previews make images and fonts from memory.
+POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self' data:; "
+    "media-src 'self' blob:; worker-src 'self'; frame-src 'self'; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=()",
+}
+YEAR = 365 * 24 * 3600
+
+
+def problem(status: int, code: str, message: str, **more: Any) -> Response:
+    """An error for a script."""
+    answer = jsonify({"code": code, "message": message, "status": status, **more})
+    answer.status_code = status
+    return answer
+
+
+def _plain(value: object) -> object:
+    """Data of an error as JSON; nested errors (one per material) become code and sentence."""
+    if isinstance(value, errors.TrackerError):
+        return {"code": value.code, "message": explain(value), "field": value.data.get("field")}
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _titles() -> dict[int, tuple[str, str]]:
+    """Status -> title and what to do next."""
+    return {
+        400: (_("这个请求看不懂"), _("请返回上一页，刷新后再试。")),
+        401: (_("请先登录"), _("登录后会回到这一页。")),
+        403: (_("这里您不能进"), _("如果工作需要，请联系法制办或系统管理员。")),
+        404: (_("没有这个页面"), _("地址可能写错了，或者内容已被移动。")),
+        405: (_("这个地址不能这样打开"), _("请从页面上的按钮进入。")),
+        409: (_("别人快了一步"), _("请回到上一页，看最新的情况后再操作。")),
+        413: (_("内容太大"), _("请分几次提交，或者把文件缩小。")),
+        422: (_("有内容需要改一改"), _("请返回上一页修改，您填写的内容还在。")),
+        429: (_("请稍等"), _("操作太频繁了，过一会儿再试。")),
+        500: (_("出了意外"), _("没有保存这次操作。问题已记入日志，请稍后再试；仍不行请告诉系统管理员。")),
+        503: (_("有一部分服务暂时连不上"), _("没有保存这次操作，请过几分钟再试。")),
+    }
+
+
+def error_page(status: int, code: str, message: str = "", **more: Any) -> ResponseReturnValue:
+    """The answer to something that went wrong, as a page or as JSON."""
+    titles = _titles()
+    title, advice = titles.get(status, titles[500 if status >= 500 else 400])
+    if base.wants_json():
+        return problem(status, code, message or title, **more)
+    back = base.local_path(request.referrer)
+    if back is not None and request.method == "GET" and back == base.page_of_request():
+        back = None
+    page = render_template("error.html", status=status, title=title, message=message, advice=advice, back=back)
+    return make_response(page, status)
+
+
+def _static_digest(app: Flask, name: str, known: dict[tuple[str, int], str]) -> str | None:
+    path = Path(app.static_folder or "") / name
+    try:
+        stamp = path.stat().st_mtime_ns
+    except OSError:
+        return None
+    if (name, stamp) not in known:
+        known[name, stamp] = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+    return known[name, stamp]
+
+
+def _install_static(app: Flask) -> None:
+    known: dict[tuple[str, int], str] = {}
+
+    @app.url_defaults
+    def with_digest(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static" and "v" not in values and (digest := _static_digest(app, values["filename"], known)):
+            values["v"] = digest
+
+
+def _install_headers(app: Flask) -> None:
+    https = app.config["SESSION_COOKIE_SECURE"]
+
+    @app.after_request
+    def protect(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if https:
+            response.headers.setdefault("Strict-Transport-Security", f"max-age={YEAR}")
+        if request.endpoint == "static":
+            kept = f"public, max-age={YEAR}, immutable" if "v" in request.args else "no-cache"
+            response.headers["Cache-Control"] = kept
+            response.headers.pop("Set-Cookie", None)
+        elif response.mimetype == "text/html" or response.is_json:
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.headers.setdefault("Content-Language", select())
+        return response
+
+
+def _install_errors(app: Flask) -> None:
+    @app.errorhandler(errors.TrackerError)
+    def ours(error: errors.TrackerError) -> ResponseReturnValue:
+        db.session.rollback()
+        data = {key: _plain(value) for key, value in error.data.items()}
+        return error_page(status_of(error), error.code, explain(error), data=data)
+
+    @app.errorhandler(CSRFError)
+    def token(error: CSRFError) -> ResponseReturnValue:  # noqa: ARG001 - the sentence below says it better
+        db.session.rollback()
+        message = _("这个页面打开得太久了，为了安全没有提交。请返回上一页再提交一次，您填写的内容还在。")
+        return error_page(400, "csrf_expired", message)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> ResponseReturnValue:
+        if error.response is not None or (error.code or 500) < 400:
+            return error.get_response()
+        db.session.rollback()
+        if error.code == 401 and "now" in g and not current_user.is_authenticated:
+            from tracker.web.guard import to_login
+
+            return to_login()
+        return error_page(error.code or 500, f"http_{error.code}")
+
+    @app.errorhandler(OperationalError)
+    def database(error: OperationalError) -> ResponseReturnValue:
+        app.logger.error("the database does not answer: %s", error.orig)
+        db.session.rollback()
+        sentence = explain(errors.Unavailable("database_down"))
+        return problem(503, "database_down", sentence) if base.wants_json() else _bare(503, sentence)
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> ResponseReturnValue:
+        app.logger.exception("unexpected error at %s %s", request.method, request.path, exc_info=error)
+        if app.testing:
+            raise error
+        db.session.rollback()
+        return error_page(500, "unexpected")
+
+
+def _bare(status: int, message: str) -> ResponseReturnValue:
+    """An error page that asks the database for nothing."""
+    g._login_user = None
+    titles = _titles()[status]
+    page = render_template("error.html", status=status, title=titles[0], message=message, advice="", back=None, bare=True)
+    return make_response(page, status)
+
+
+def _person() -> Any:
+    if g.get("_login_user", False) is None:
+        return None
+    return current_user.row if current_user and current_user.is_authenticated else None
+
+
+def _tentative_years() -> list[int]:
+    """Years that take part without a holiday table: this one, and the next from November on."""
+    today = base.today()
+    years = {today.year, today.year + 1} if today.month >= 11 else {today.year}
+    return missing_years(db.session(), years)
+
+
+def _install_templates(app: Flask) -> None:
+    @app.context_processor
+    def everywhere() -> dict[str, Any]:
+        person = _person()
+        return {
+            "_": _,
+            "person": person,
+            "nav_entries": entries(app, person) if person else [],
+            "tentative_years": _tentative_years() if person else [],
+            "locales": LOCALES,
+            "locale": select() if person or g.get("_login_user", False) is not None else "zh",
+            "this_page": base.page_of_request(),
+            "today": base.today(),
+            "demo": base.settings().demo,
+            "login_url": url_for("auth.login"),
+        }
+
+
+def install(app: Flask) -> None:
+    _install_static(app)
+    _install_headers(app)
+    _install_errors(app)
+    _install_templates(app)
