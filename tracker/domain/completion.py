@@ -133,6 +133,8 @@ def _obligation_light(look: _Look, period: PeriodFacts, today: date) -> tuple[Li
     due = look.facts.due
     if look.damaged:
         return Light.RED, ("damaged",)
+    if look.filled and look.returned:
+        return Light.YELLOW, ("returned",)
     if look.filled:
         return (Light.YELLOW, ("soon_stale",)) if look.soon else (Light.GREEN, ())
     red = []

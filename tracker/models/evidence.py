@@ -87,7 +87,9 @@ class Version(Base):
     blob: Mapped[Blob | None] = relationship()
     uploaded_by: Mapped[User] = relationship(foreign_keys=[uploaded_by_id])
     review: Mapped["Review | None"] = relationship(back_populates="version")
-    duplicate_of: Mapped["Version | None"] = relationship(remote_side=[id], foreign_keys=[duplicate_of_id])
+    duplicate_of: Mapped["Version | None"] = relationship(
+        remote_side="Version.id", foreign_keys=[duplicate_of_id]
+    )
 
 
 class Review(Base):

@@ -153,7 +153,10 @@ class Obligation(Base):
     """应交项: what one slot owes in one cycle of a period."""
 
     __tablename__ = "obligation"
-    __table_args__ = (UniqueConstraint("period_id", "slot_id", "cycle_no"),)
+    __table_args__ = (
+        UniqueConstraint("period_id", "slot_id", "cycle_no"),
+        Index("ix_obligation_attention", "office_id", "light", "due", "id"),
+    )
 
     id: Mapped[Key]
     office_id: Mapped[OfficeKey]
