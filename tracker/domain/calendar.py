@@ -42,7 +42,9 @@ def parse_table(data: object) -> YearTable:
     year = data.get("year")
     if not isinstance(year, int) or isinstance(year, bool) or not 2000 <= year <= 2100:
         raise wrong("year")
-    off, work, names = set(), set(), {}
+    off: set[date] = set()
+    work: set[date] = set()
+    names: dict[date, str] = {}
     for row, entry in enumerate(data["days"]):
         if not isinstance(entry, Mapping) or not isinstance(entry.get("isOffDay"), bool):
             raise wrong("shape", row)

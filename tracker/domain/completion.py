@@ -85,10 +85,11 @@ def _look(obligation: ObligationFacts, history: Sequence[VersionFact], period: P
     latest = [version for version in _latest_versions(history).values() if obligation.id in version.obligation_ids]
     returned = any(version.state is EvidenceState.RETURNED for version in latest)
     begun = obligation.start <= today
+    stale: tuple[str, ...] = ()
     if len(counted) >= obligation.min_count:
-        state, stale = ObligationState.FILLED, ()
+        state = ObligationState.FILLED
     else:
-        stale = stale_reasons(obligation, history, today) if begun and not period.start > today else ()
+        stale = stale_reasons(obligation, history, today) if begun else ()
         state = _open_state(obligation, counted, len(pending), returned, mine, stale)
     ends = [last for version in counted if (last := expiry(version, obligation.slot, obligation.next_due))]
     expires_on = max(ends, default=None)

@@ -104,7 +104,7 @@ def guess_dates(file_name: str, start: date, end: date) -> DateGuess:
     if found := _COMPACT.search(text) or _FULL_DATE.search(text):
         doc = _day(*(int(group) for group in found.groups()))
         text = text.replace(found.group(0), " ")
-    span = _span(text, end.year)
+    span = _span(text, start.year if start.year == end.year else end.year)
     if span is None and doc is None and (found := _YEAR_ONLY.search(text)):
         span = (date(int(found[1]), 1, 1), date(int(found[1]), 12, 31))
     covered_from, covered_to = span or (None, None)

@@ -176,7 +176,9 @@ class PeriodFacts:
     overdue_after: date  # last day that is not overdue; equals due except for statutory events
     weight: int
     obligations: tuple[ObligationFacts, ...]
-    history: dict[str, tuple[VersionFact, ...]] = field(default_factory=dict)  # slot code -> all its versions, any period
+    history: dict[str, tuple[VersionFact, ...]] = field(
+        default_factory=dict
+    )  # slot code -> all its versions, any period
     indicators: tuple[IndicatorFacts, ...] = ()
     tentative: bool = False  # a year without a holiday table took part in computing the dates
 
@@ -204,7 +206,9 @@ class PeriodVerdict:
     sufficiency: int  # 0..100
     obligations: tuple[ObligationVerdict, ...]
     next_attention: date | None  # first later day on which passing time alone may change anything here
-    reasons: tuple[str, ...] = ()  # why the light is what it is: overdue, stale, insufficient, due_soon, soon_stale, returned, behind, tentative, in_review, complete, on_schedule, not_due
+    reasons: tuple[
+        str, ...
+    ] = ()  # why the light is what it is: overdue, stale, insufficient, due_soon, soon_stale, returned, behind, tentative, in_review, complete, on_schedule, not_due
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,14 @@ CYCLE_MONTHS = {
 
 def _whole(slot: SlotRule, period: PeriodPlan) -> ObligationPlan:
     return ObligationPlan(
-        period.period_no, slot.code, period.period_no, period.start, period.end, period.due, slot.required, slot.min_count
+        period.period_no,
+        slot.code,
+        period.period_no,
+        period.start,
+        period.end,
+        period.due,
+        slot.required,
+        slot.min_count,
     )
 
 

@@ -76,7 +76,9 @@ def plan_periods(rule: DeadlineRule, plan_year: int, calendar: WorkCalendar) -> 
     """All periods of a plan year in order, each with its effective due date."""
     if rule.kind in MONTHS_OF:
         return tuple(
-            PeriodPlan(number, start, end, calendar.add_workdays(end, rule.lag) if rule.lag else calendar.prev_workday(end))
+            PeriodPlan(
+                number, start, end, calendar.add_workdays(end, rule.lag) if rule.lag else calendar.prev_workday(end)
+            )
             for number, start, end in cycle_spans(MONTHS_OF[rule.kind], plan_year)
         )
     year = plan_year + rule.year_offset

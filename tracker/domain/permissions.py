@@ -106,17 +106,20 @@ def can(actor: Actor, action: Action, subject: TaskSubject | EvidenceSubject | N
             return works and (owns or helps)
         case Action.SUBMIT | Action.RECORD_INDICATOR:
             return works and owns
-    if not isinstance(subject, EvidenceSubject):
-        return False
+    return isinstance(subject, EvidenceSubject) and _can_with_evidence(
+        actor, action, subject, works and owns, works and helps
+    )
+
+
+def _can_with_evidence(actor: Actor, action: Action, subject: EvidenceSubject, owns: bool, helps: bool) -> bool:
+    """`owns`, `helps`: the actor works for the owner department, for a cooperating one."""
     match action:
         case Action.READ_EVIDENCE:
-            if works and (owns or helps):
-                return True
-            return actor.role in SEE_ALL and not subject.draft
+            return owns or helps or (actor.role in SEE_ALL and not subject.draft)
         case Action.WITHDRAW:
-            return works and (actor.id == subject.uploader_id or (actor.role == Role.DEPT_HEAD and owns))
+            uploaded = actor.id == subject.uploader_id and actor.role in OWNERS | LEGAL
+            return uploaded or (actor.role == Role.DEPT_HEAD and owns)
         case Action.REVIEW:
             return actor.role in LEGAL and actor.id != subject.uploader_id
-        case Action.FLAG | Action.VOID:
-            return actor.role in _OFFICE_WIDE[action]
-    return False
+        case _:
+            return action in {Action.FLAG, Action.VOID} and actor.role in _OFFICE_WIDE[action]

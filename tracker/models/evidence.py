@@ -49,7 +49,7 @@ class Evidence(Base):
 
 
 class Version(Base):
-    """One version of an item. Bytes and digest never change; `state` moves only along domain.evidence.TRANSITIONS."""
+    """One version of an item. Bytes and digest never change; `state` moves along domain.evidence.TRANSITIONS."""
 
     __tablename__ = "evidence_version"
     __table_args__ = (
@@ -87,9 +87,7 @@ class Version(Base):
     blob: Mapped[Blob | None] = relationship()
     uploaded_by: Mapped[User] = relationship(foreign_keys=[uploaded_by_id])
     review: Mapped["Review | None"] = relationship(back_populates="version")
-    duplicate_of: Mapped["Version | None"] = relationship(
-        remote_side="Version.id", foreign_keys=[duplicate_of_id]
-    )
+    duplicate_of: Mapped["Version | None"] = relationship(remote_side="Version.id", foreign_keys=[duplicate_of_id])
 
 
 class Review(Base):

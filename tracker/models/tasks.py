@@ -50,7 +50,9 @@ class Task(Base):
     weight: Mapped[int] = mapped_column(default=1)
     deadline_kind: Mapped[Code]
     deadline: Mapped[dict[str, Any]]  # as in the catalogue file: due, milestones, within, event_mode, text_zh …
-    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # outline points, sections, basis: shown, never decided on
+    details: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # outline points, sections, basis: shown, never decided on
     active: Mapped[bool] = mapped_column(default=True)
 
     part: Mapped[Part] = relationship()

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -101,15 +102,13 @@ def _next_dues(siblings: Sequence[tuple[int, date, date]]) -> dict[tuple[int, da
     following: dict[tuple[int, date], date] = {}
     for slot_id, dues in by_slot.items():
         ends = sorted(dues)
-        for this, after in zip(ends, ends[1:], strict=False):
+        for this, after in pairwise(ends):
             following[slot_id, this] = dues[after]
     return following
 
 
 def _indicator_facts(task: Task, period: Period, values: Sequence[IndicatorValue]) -> tuple[IndicatorFacts, ...]:
-    latest: dict[int, IndicatorValue] = {}
-    for value in sorted(values, key=lambda value: (value.as_of, value.id)):
-        latest[value.indicator_id] = value
+    latest = {value.indicator_id: value for value in sorted(values, key=lambda value: (value.as_of, value.id))}
     last = max(task.periods, key=lambda other: other.end).id if task.periods else period.id
     facts = []
     for indicator in task.indicators:
@@ -121,8 +120,8 @@ def _indicator_facts(task: Task, period: Period, values: Sequence[IndicatorValue
                 target=indicator.target,
                 evaluated_here=evaluated_in(indicator.cycle, period.end, is_last=period.id == last),
                 kind=indicator.kind,
-                value=value.value if value else None,
-                has_evidence=bool(value and value.version_id),
+                value=None if value is None else value.value,
+                has_evidence=value is not None and value.version_id is not None,
             )
         )
     return tuple(facts)

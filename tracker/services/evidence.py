@@ -14,6 +14,7 @@ from tracker.domain.permissions import Action, Actor
 from tracker.errors import Conflict, InvalidInput, NotFound, TrackerError
 from tracker.models import Blob, Evidence, Obligation, Version
 from tracker.ports import StoredObject
+from tracker.queries.calendar import load_calendar
 from tracker.queries.subjects import evidence_subject, require, task_subject
 from tracker.services import audit
 from tracker.services.assessment import OFFICE_ZONE, periods_of_slot, reassess
@@ -150,7 +151,9 @@ def attach(
     return version
 
 
-def _first_warnings(session: Session, blob: Blob, slot_code: str, twin: Version | None, file: ReceivedFile) -> list[str]:
+def _first_warnings(
+    session: Session, blob: Blob, slot_code: str, twin: Version | None, file: ReceivedFile
+) -> list[str]:
     warnings = []
     if twin is not None:
         warnings.append("duplicate")
@@ -236,8 +239,6 @@ def _counting_instant(session: Session, version: Version, now: datetime) -> date
     )
     if before is None or before.submitted_at is None or before.decided_at is None:
         return now
-    from tracker.queries.calendar import load_calendar  # noqa: PLC0415 - avoids loading tables when nothing was returned
-
     calendar = load_calendar(session)
     last_day = calendar.add_workdays(local_date(before.decided_at, OFFICE_ZONE), FIX_DAYS)
     return before.submitted_at if local_date(now, OFFICE_ZONE) <= last_day else now
@@ -263,9 +264,7 @@ def _claim(session: Session, version: Version, before: str, after: str) -> None:
     """Moves the state only if nobody else did meanwhile."""
     if not can_transition(EvidenceState(before), EvidenceState(after)):
         raise Conflict("state_changed", state=before)
-    done = session.execute(
-        update(Version).where(Version.id == version.id, Version.state == before).values(state=after)
-    )
+    done = session.execute(update(Version).where(Version.id == version.id, Version.state == before).values(state=after))
     if done.rowcount != 1:  # type: ignore[attr-defined]
         raise Conflict("state_changed", state=version.state)
     session.refresh(version, ["state"])
@@ -290,7 +289,14 @@ def withdraw(session: Session, *, actor: Actor, version_id: int, now: datetime, 
 
 
 def declare_continuation(
-    session: Session, *, actor: Actor, version_id: int, obligation_id: int, reason: str, now: datetime, address: str = ""
+    session: Session,
+    *,
+    actor: Actor,
+    version_id: int,
+    obligation_id: int,
+    reason: str,
+    now: datetime,
+    address: str = "",
 ) -> Version:
     """声明继续有效: a submitted record of its own that extends `version_id` by one validity term once accepted.
 

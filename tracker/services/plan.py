@@ -27,7 +27,13 @@ class GeneratedYear:
 
 
 def generate_year(
-    session: Session, *, office_id: int, year: int, now: datetime, zone: ZoneInfo = OFFICE_ZONE, only_future: bool = False
+    session: Session,
+    *,
+    office_id: int,
+    year: int,
+    now: datetime,
+    zone: ZoneInfo = OFFICE_ZONE,
+    only_future: bool = False,
 ) -> GeneratedYear:
     """Creates what is missing for all active tasks and moves open dates to what the calendar says today.
 
@@ -72,7 +78,9 @@ def _generate_task(
             continue  # judged; its dates are history
         _set_dates(period, plan, calendar)
     wanted = [
-        obligation for slot in task.slots for obligation in plan_obligations(rule, slot_rule(slot), plans, task.plan_year, calendar)
+        obligation
+        for slot in task.slots
+        for obligation in plan_obligations(rule, slot_rule(slot), plans, task.plan_year, calendar)
     ]
     slots = {slot.code: slot.id for slot in task.slots}
     obligations = _set_obligations(session, known, wanted, slots)

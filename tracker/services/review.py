@@ -42,10 +42,8 @@ def decide(
         raise Forbidden("own_upload")
     require(actor, Action.REVIEW, evidence_subject(version))
     _check(verdict, reason_codes, comment)
-    if version.kind == "continuation" and verdict == "accepted" and _times_continued(session, version) > 0:
-        # A second term is the head's decision alone (rules.md 6, re-use 2).
-        if actor.role is not Role.LEGAL_HEAD:
-            raise Forbidden("second_continuation")
+    if version.kind == "continuation" and verdict == "accepted":
+        _check_term(session, actor, version)
     claimed = session.execute(
         update(Version)
         .where(Version.id == version.id, Version.state == "submitted")
@@ -102,11 +100,13 @@ def _check(verdict: str, reason_codes: Sequence[str], comment: str) -> None:
         raise InvalidInput("comment_required", field="comment")
 
 
-def _times_continued(session: Session, statement: Version) -> int:
-    earlier = session.scalars(
-        select(Version.id).where(Version.continues_id == statement.continues_id, Version.state == "accepted")
-    ).all()
-    return len(earlier)
+def _check_term(session: Session, actor: Actor, statement: Version) -> None:
+    """A second term of continuation is the head's decision alone (rules.md 6, re-use 2)."""
+    earlier = session.scalar(
+        select(Version.id).where(Version.continues_id == statement.continues_id, Version.state == "accepted").limit(1)
+    )
+    if earlier is not None and actor.role is not Role.LEGAL_HEAD:
+        raise Forbidden("second_continuation")
 
 
 def _supersede(session: Session, version: Version) -> None:

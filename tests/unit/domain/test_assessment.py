@@ -41,9 +41,7 @@ def version(state: str = "accepted", **changes: object) -> VersionFact:
 def period(slot: SlotRule = MINUTES, *versions: VersionFact, **changes: object) -> PeriodFacts:
     start, end = d(2026, 7, 1), d(2026, 9, 30)
     obligation = ObligationFacts(1, slot, "Q3", start, end, DUE, required=True, min_count=slot.min_count)
-    facts = PeriodFacts(
-        1, DeadlineKind.QUARTERLY, start, end, DUE, DUE, 2, (obligation,), {slot.code: versions}
-    )
+    facts = PeriodFacts(1, DeadlineKind.QUARTERLY, start, end, DUE, DUE, 2, (obligation,), {slot.code: versions})
     return replace(facts, **changes)  # type: ignore[arg-type]
 
 
