@@ -13,7 +13,7 @@ from tracker.adapters.objects import MinioStore
 from tracker.config import BadSetting, Settings
 from tracker.db import db, engine_options, prepare_engine
 from tracker.ports import ObjectStore
-from tracker.web import filters, guard, locale, register, responses
+from tracker.web import filters, guard, locale, measure, register, responses
 
 FORM_LIMIT = 16 << 20  # bytes of an ordinary form; uploads have a limit of their own
 
@@ -32,9 +32,7 @@ def make_store(settings: Settings) -> ObjectStore:
     return NoStore() if settings.store is None else MinioStore(settings.store)
 
 
-def create_app(
-    settings: Settings | None = None, *, store: ObjectStore | None = None, testing: bool = False
-) -> Flask:
+def create_app(settings: Settings | None = None, *, store: ObjectStore | None = None, testing: bool = False) -> Flask:
     """The application. Without `settings`: those of the environment over those of the embedded installation.
 
     Raises BadSetting when a setting cannot be used.
@@ -67,6 +65,7 @@ def create_app(
     with app.app_context():
         prepare_engine(db.engine)
     Babel(app, locale_selector=locale.select)
+    measure.install(app)
     # The guard asks first: who is not signed in is sent to the login page, not told about a missing token.
     guard.install(app)
     CSRFProtect(app)

@@ -7,7 +7,8 @@ from sqlalchemy import Engine, event
 
 from tracker.models import Base
 
-db = SQLAlchemy(model_class=Base)
+# The rows stand on a plain declarative base; the extension lends session and engines and only needs its metadata.
+db = SQLAlchemy(metadata=Base.metadata)
 
 
 def engine_options(url: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 import click
 from flask import Flask
 
+from tracker import clock
+
 as_json = click.option("--json", "machine", is_flag=True, help="机器可读的输出 / output for machines")
 
 
@@ -25,7 +27,7 @@ def application() -> Iterator[Flask]:
 def instant(text: str | None, app: Flask) -> datetime:
     """`--now` as an aware instant (ISO 8601; without an offset: the office's local time), else the present."""
     if text is None:
-        now: datetime = app.config["CLOCK"]()
+        now: datetime = clock.now()
         return now
     try:
         moment = datetime.fromisoformat(text)

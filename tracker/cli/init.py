@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from tracker import clock
 from tracker.cli.common import application
 
 CATALOGUES = Path(__file__).resolve().parents[1] / "catalogues"
@@ -12,7 +13,9 @@ CATALOGUES = Path(__file__).resolve().parents[1] / "catalogues"
 
 @click.command("init")
 @click.option("--demo", is_flag=True, help="建立演示单位 / seed the demo office")
-@click.option("--admin-email", help="第一个系统管理员的邮箱，密码只显示一次 / first administrator, password printed once")
+@click.option(
+    "--admin-email", help="第一个系统管理员的邮箱，密码只显示一次 / first administrator, password printed once"
+)
 @click.option("--quiet", is_flag=True, help="只显示要紧的 / print only what matters")
 def command(demo: bool, admin_email: str | None, quiet: bool) -> None:
     """建立或升级数据库、材料库和节假日表，可重复执行。
@@ -21,18 +24,17 @@ def command(demo: bool, admin_email: str | None, quiet: bool) -> None:
     """
     from sqlalchemy import select
 
-    from tracker.adapters.migrations import is_current, upgrade
+    from tracker import schema
     from tracker.db import db
     from tracker.models import User
     from tracker.services.setup import load_calendars, prepare
 
     with application() as app:
-        if not is_current(db.engine):
-            upgrade(db.engine)
+        schema.upgrade(db.engine)
         note = app.extensions["store"].ensure_bucket()
         if not quiet and note:
             click.echo(note)
-        now = app.config["CLOCK"]()
+        now = clock.now()
         session = db.session()
         session.connection(execution_options={"write": True})
         tables = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CATALOGUES.glob("calendar-*.json"))]

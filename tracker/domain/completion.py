@@ -65,7 +65,7 @@ def _latest_versions(history: Sequence[VersionFact]) -> dict[int, VersionFact]:
     return latest
 
 
-def _look(obligation: ObligationFacts, history: Sequence[VersionFact], period: PeriodFacts, today: date) -> _Look:
+def _look(obligation: ObligationFacts, history: Sequence[VersionFact], today: date) -> _Look:
     open_still = today <= obligation.due
     counted = tuple(
         version
@@ -226,8 +226,7 @@ def _behind(period: PeriodFacts, today: date) -> bool:
 def assess_period(period: PeriodFacts, today: date, calendar: WorkCalendar) -> PeriodVerdict:
     """Everything that follows from the facts of one period on one day."""
     looks = [
-        _look(obligation, period.history.get(obligation.slot.code, ()), period, today)
-        for obligation in period.obligations
+        _look(obligation, period.history.get(obligation.slot.code, ()), today) for obligation in period.obligations
     ]
     required = [look for look in looks if look.facts.required]
     gaps = _indicator_gaps(period)
@@ -283,14 +282,8 @@ def _period_light(
     # What waits for the reviewer in time is the reviewer's delay, not the owner's insufficiency.
     if past and insufficient and not waiting:
         by_light.setdefault(Light.RED, []).append("insufficient")
-    yellow = []
-    if not complete and period.start <= today:
-        if _behind(period, today):
-            yellow.append("behind")
-        if period.tentative and (period.due - today).days <= GREY_DAYS:
-            yellow.append("tentative")
-    if yellow:
-        by_light.setdefault(Light.YELLOW, []).extend(yellow)
+    if cautions := [] if complete else _cautions(period, today):
+        by_light.setdefault(Light.YELLOW, []).extend(cautions)
     for light in (Light.RED, Light.YELLOW):
         if by_light.get(light):
             return light, tuple(dict.fromkeys(by_light[light]))
@@ -303,6 +296,17 @@ def _period_light(
     if period.start > today or (untouched and (period.due - today).days > GREY_DAYS):
         return Light.GREY, ("not_due",)
     return Light.GREEN, ("on_schedule",)
+
+
+def _cautions(period: PeriodFacts, today: date) -> list[str]:
+    """What makes a running period yellow as a whole."""
+    if period.start > today:
+        return []
+    found = ["behind"] if _behind(period, today) else []
+    # A tentative date matters once it is near; until then the banner says it often enough.
+    if period.tentative and (period.due - today).days <= GREY_DAYS:
+        found.append("tentative")
+    return found
 
 
 def _state(

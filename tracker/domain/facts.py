@@ -208,7 +208,9 @@ class PeriodVerdict:
     next_attention: date | None  # first later day on which passing time alone may change anything here
     reasons: tuple[
         str, ...
-    ] = ()  # why the light is what it is: overdue, stale, insufficient, due_soon, soon_stale, returned, behind, tentative, in_review, complete, on_schedule, not_due
+        # Why the light is what it is: overdue, stale, insufficient, damaged, due_soon, soon_stale, returned, behind,
+        # tentative, in_review, complete, on_schedule, not_due.
+    ] = ()
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Evidence(Base):
 
 
 class Version(Base):
-    """One version of an item. Bytes and digest never change; `state` moves along domain.evidence.TRANSITIONS."""
+    """One version of an item. Bytes and digest never change; `state` follows domain.evidence.TRANSITIONS."""
 
     __tablename__ = "evidence_version"
     __table_args__ = (

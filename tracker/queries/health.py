@@ -1,42 +1,55 @@
-"""Figures about the installation for the metrics page and the system page."""
+"""What monitoring asks of the database."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from tracker.models import Digest, JobRun, Outbox, Period, Version
+from tracker import schema
+from tracker.models import JobRun, Office, Outbox, Period, Version
 
 
 @dataclass(frozen=True)
-class Figure:
-    name: str
-    help: str
-    value: float
-    labels: dict[str, str] = field(default_factory=dict)
+class Figures:
+    """`lights` counts periods of the offices' current plan years; `sweep_age` is in seconds, None when none ran."""
+
+    lights: dict[str, int]
+    outbox_open: int
+    review_queue: int
+    sweep_age: float | None
 
 
-def _grouped(session: Session, name: str, text: str, label: str, column: object) -> list[Figure]:
-    rows = session.execute(select(column, func.count()).group_by(column)).all()  # type: ignore[call-overload]
-    return [Figure(name, text, row[1], {label: str(row[0])}) for row in rows]
+def database_state(session: Session) -> tuple[str, str]:
+    """State of the database and of its migrations: ok, or in one word why not."""
+    try:
+        there = schema.current(session.connection())
+    except SQLAlchemyError:
+        session.rollback()
+        return "database_down", "unknown"
+    wanted = schema.head()
+    if there == wanted:
+        return "ok", "ok"
+    return "ok", "missing" if there is None else f"at {there}, wanted {wanted}"
 
 
-def last_runs(session: Session) -> dict[str, JobRun]:
-    """The latest finished run of each job."""
-    newest = select(func.max(JobRun.id)).where(JobRun.finished_at.is_not(None)).group_by(JobRun.job)
-    return {run.job: run for run in session.scalars(select(JobRun).where(JobRun.id.in_(newest)))}
-
-
-def figures(session: Session, now: datetime) -> list[Figure]:
-    """All figures of /metrics, those of one name next to each other."""
-    found = _grouped(session, "tracker_periods", "Periods by light", "light", Period.light)
-    found += _grouped(session, "tracker_versions", "Evidence versions by state", "state", Version.state)
-    found += _grouped(session, "tracker_digests", "Digest mails by state", "state", Digest.state)
-    open_rows = session.scalar(select(func.count()).select_from(Outbox).where(Outbox.settled_at.is_(None)))
-    found.append(Figure("tracker_outbox_open", "Things still to be told", open_rows or 0))
-    for job, run in sorted(last_runs(session).items()):
-        age = (now - (run.finished_at or now)).total_seconds()
-        text = "Seconds since a job last finished"
-        found.append(Figure("tracker_job_age_seconds", text, age, {"job": job}))
-    return found
+def figures(session: Session, now: datetime) -> Figures:
+    lights = session.execute(
+        select(Period.light, func.count())
+        .join(Office, Office.id == Period.office_id)
+        .where(Period.plan_year == Office.plan_year)
+        .group_by(Period.light)
+    )
+    swept = session.scalar(
+        select(JobRun.finished_at)
+        .where(JobRun.job == "sweep", JobRun.finished_at.is_not(None))
+        .order_by(JobRun.id.desc())
+        .limit(1)
+    )
+    return Figures(
+        lights={row[0]: row[1] for row in lights},
+        outbox_open=session.scalar(select(func.count()).where(Outbox.settled_at.is_(None))) or 0,
+        review_queue=session.scalar(select(func.count()).where(Version.state == "submitted")) or 0,
+        sweep_age=(now - swept).total_seconds() if swept else None,
+    )

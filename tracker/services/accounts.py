@@ -124,7 +124,7 @@ def login(session: Session, *, email: str, password: str, address: str, now: dat
         return LoginOutcome(None, "login_address_blocked", minutes)
     user = session.scalar(select(User).where(User.email == email).with_for_update())
     if user is None:
-        return _unknown(session, email, password, source, address, now)
+        return _unknown(session, email, password, source, now)
     if user.locked_until and user.locked_until > now:
         return LoginOutcome(None, "login_locked", _minutes_left(user.locked_until, now))
     if not matches(user.password_hash, password):
@@ -144,9 +144,7 @@ def welcome(session: Session, user: User, *, address: str, now: datetime, way: s
     return user
 
 
-def _unknown(
-    session: Session, email: str, password: str, source: LoginThrottle, address: str, now: datetime
-) -> LoginOutcome:
+def _unknown(session: Session, email: str, password: str, source: LoginThrottle, now: datetime) -> LoginOutcome:
     # The table keys by 64 characters; the digest keeps a mistyped password in the e-mail field out of it.
     row = _throttle(session, "mail:" + hashlib.sha256(email.encode()).hexdigest()[:58], now)
     if row.failures >= MAX_FAILURES:

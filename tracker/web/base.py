@@ -143,9 +143,9 @@ def local_path(target: str | None) -> str | None:
         parts = urlsplit(target)
     except ValueError:
         return None
-    if parts.scheme or parts.netloc:
-        if parts.scheme not in {"http", "https"} or parts.netloc != request.host:
-            return None
+    elsewhere = parts.scheme not in {"http", "https"} or parts.netloc != request.host
+    if (parts.scheme or parts.netloc) and elsewhere:
+        return None
     if not parts.path.startswith("/") or parts.path.startswith("//"):
         return None
     return parts.path + (f"?{parts.query}" if parts.query else "")

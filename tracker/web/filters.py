@@ -5,9 +5,10 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import Flask, current_app
-from flask_babel import format_decimal, get_locale, gettext
+from flask_babel import format_decimal, get_locale
 
 from tracker.domain.calendar import WorkCalendar
+from tracker.web.locale import gettext
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日")

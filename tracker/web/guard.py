@@ -1,13 +1,13 @@
 """Who comes in: sessions with an end, sign-in for everything that is not marked public, write locks, limits."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from flask import Flask, flash, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import LoginManager, UserMixin, login_user
+from flask_login import LoginManager, UserMixin, current_user, login_user
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from tracker.db import db
 from tracker.models import User
@@ -16,7 +16,7 @@ from tracker.web import base
 from tracker.web.responses import problem
 
 # Reachable for somebody who must first choose a new password.
-WITHOUT_NEW_PASSWORD = {"auth.password", "auth.password_post", "auth.logout", "auth.language", "static", "help.index", "help.page"}
+WITHOUT_NEW_PASSWORD = {"auth.password", "auth.password_post", "auth.logout", "auth.language", "static", "help.page"}
 SEEN_EVERY = timedelta(minutes=1)  # how exactly the last activity is kept; saves a cookie on most answers
 INSPECTOR_IDLE = timedelta(minutes=10)
 
@@ -110,51 +110,46 @@ def to_login() -> ResponseReturnValue:
     return redirect(login)
 
 
+def _prepare(app: Flask) -> None:
+    """Before a changing request: the limit of its body, and the write lock unless it reads a large body first."""
+    if request.method not in base.CHANGING or request.endpoint is None:
+        return
+    if base.is_marked(app, "streams_body"):
+        request.max_content_length = base.settings().max_upload
+    else:
+        base.begin_write()
+
+
+def _ask(app: Flask) -> ResponseReturnValue | None:
+    """Who is it? None lets the request through."""
+    endpoint = request.endpoint
+    if endpoint is None or endpoint == "static" or request.blueprint == "health":
+        return None
+    first_run = request.blueprint == "first_run"
+    first_page = None if first_run or endpoint == "auth.language" or not _nobody_yet(app) else _first_page(app)
+    if first_page:
+        return redirect(first_page)
+    if first_run or base.is_marked(app, "public"):
+        return None
+    if not current_user.is_authenticated:
+        return to_login()
+    if endpoint in WITHOUT_NEW_PASSWORD or not wants_new_password(current_user.row):
+        return None
+    if base.wants_json():
+        return problem(403, "password_change_needed", _("请先更换密码。"))
+    return redirect(url_for("auth.password", next=base.page_of_request()))
+
+
 def install(app: Flask) -> None:
     manager = LoginManager(app)
     manager.user_loader(_load)
     manager.session_protection = None  # epoch and both timeouts are checked above; office addresses change
-
-    @app.before_request
-    def prepare() -> None:
-        if request.method not in base.CHANGING or request.endpoint is None:
-            return
-        if base.is_marked(app, "streams_body"):
-            request.max_content_length = base.settings().max_upload
-        else:
-            base.begin_write()
-
-    @app.before_request
-    def ask() -> ResponseReturnValue | None:
-        endpoint = request.endpoint
-        if endpoint is None or endpoint == "static" or request.blueprint == "health":
-            return None
-        if request.blueprint != "first_run" and endpoint != "auth.language" and _nobody_yet(app):
-            page = _first_page(app)
-            return redirect(page) if page else None
-        if base.is_marked(app, "public") or request.blueprint == "first_run":
-            return None
-        person = manager._load_user() or g.get("_login_user")
-        if person is None or not person.is_authenticated:
-            return to_login()
-        user = person.row
-        if endpoint not in WITHOUT_NEW_PASSWORD and wants_new_password(user):
-            if base.wants_json():
-                return problem(403, "password_change_needed", _("请先更换密码。"))
-            return redirect(url_for("auth.password", next=base.page_of_request()))
-        return None
-
-    @app.teardown_request
-    def undo(error: BaseException | None) -> None:
-        if error is not None:
-            try:
-                db.session.rollback()
-            except SQLAlchemyError:
-                db.session.remove()
+    app.before_request(partial(_prepare, app))
+    app.before_request(partial(_ask, app))
 
 
 def wants_new_password(user: User) -> bool:
+    """Whether the person must choose a new password before anything else."""
     # The demo's passwords are printed on its login page; their age says nothing.
-    return user.must_change_password or (
-        not base.settings().demo and accounts.must_change_password(user, base.now())
-    )
+    aged = not base.settings().demo and accounts.must_change_password(user, base.now())
+    return user.must_change_password or aged

@@ -1,62 +1,62 @@
-"""For machines: is it alive, is it ready, how is it doing."""
+"""For machines that watch: does the process live, do its parts answer, how many of what."""
 
-import redis
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, current_app, jsonify
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
-from tracker.adapters.migrations import is_current
+from tracker.adapters import broker
 from tracker.db import db
-from tracker.errors import Unavailable
-from tracker.queries.health import figures
-from tracker.web.base import now, settings, store
+from tracker.errors import TrackerError
+from tracker.queries import health as reads
+from tracker.web import base
+from tracker.web.measure import registry
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
+@base.public
 def alive() -> ResponseReturnValue:
     return jsonify(status="ok")
 
 
-def failing() -> list[str]:
-    """Names of the parts that do not answer: database, migrations, store, redis."""
-    found = []
+def components() -> dict[str, str]:
+    """Part -> "ok" or why it is not."""
+    parts: dict[str, str] = {}
+    parts["database"], parts["migrations"] = reads.database_state(db.session())
     try:
-        db.session.execute(text("select 1"))
-        if not is_current(db.engine):
-            found.append("migrations")
-    except SQLAlchemyError:
-        found.append("database")
-    try:
-        store().ready()
-    except Unavailable:
-        found.append("store")
-    if url := settings().redis_url:
-        try:
-            redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1).ping()
-        except redis.RedisError:
-            found.append("redis")
-    else:
-        found.append("redis")
-    return found
+        base.store().ready()
+        parts["store"] = "ok"
+    except TrackerError as error:
+        parts["store"] = error.code
+    url = base.settings().redis_url
+    parts["redis"] = "not_configured" if url is None else broker.state(url)
+    return parts
 
 
 @blueprint.get("/readyz")
+@base.public
 def ready() -> ResponseReturnValue:
-    names = failing()
-    return jsonify(status="failing" if names else "ok", failing=names), 503 if names else 200
+    parts = components()
+    failing = sorted(name for name, state in parts.items() if state != "ok")
+    answer = jsonify(status="failing" if failing else "ok", failing=failing, components=parts)
+    answer.status_code = 503 if failing else 200
+    return answer
 
 
 @blueprint.get("/metrics")
+@base.public
 def metrics() -> ResponseReturnValue:
-    registry = CollectorRegistry()
-    gauges: dict[str, Gauge] = {}
-    for figure in figures(db.session(), now()):
-        if figure.name not in gauges:
-            gauges[figure.name] = Gauge(figure.name, figure.help, sorted(figure.labels), registry=registry)
-        gauge = gauges[figure.name]
-        (gauge.labels(**figure.labels) if figure.labels else gauge).set(figure.value)
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    """Counts of this moment from the database, and of this process since its start."""
+    momentary = CollectorRegistry()
+    figures = reads.figures(db.session(), base.now())
+    periods = Gauge("tracker_periods", "Periods of current plan years by light", ["light"], registry=momentary)
+    for light in ("red", "amber", "blue", "green", "grey"):
+        periods.labels(light).set(figures.lights.get(light, 0))
+    Gauge("tracker_outbox_open", "Intentions to tell somebody that wait", registry=momentary).set(figures.outbox_open)
+    queue = Gauge("tracker_review_queue", "Submitted versions that wait for a verdict", registry=momentary)
+    queue.set(figures.review_queue)
+    age = Gauge("tracker_last_sweep_age_seconds", "Since the last finished sweep; NaN when none", registry=momentary)
+    age.set(float("nan") if figures.sweep_age is None else figures.sweep_age)
+    text = generate_latest(momentary) + generate_latest(registry(current_app))
+    return Response(text, content_type=CONTENT_TYPE_LATEST)

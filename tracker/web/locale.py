@@ -1,10 +1,16 @@
 """Which language a request is answered in: the person's choice, the cookie, then what the browser asks for."""
 
+import flask_babel
 from flask import g, has_request_context, request
 from flask_login import current_user
 
 LOCALES = ("zh", "en")
 COOKIE = "lang"
+
+
+def gettext(message: str, **values: object) -> str:
+    """The sentence in the language of the request; a typed door to Flask-Babel."""
+    return str(flask_babel.gettext(message, **values))
 
 
 def select() -> str:

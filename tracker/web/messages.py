@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from flask_babel import gettext
-
 from tracker import errors
 from tracker.web.filters import day_full
+from tracker.web.locale import gettext
 
 
 def N_(message: str) -> str:  # noqa: N802 - the usual name of the mark for the extraction
@@ -84,6 +83,8 @@ SENTENCES: dict[str, str] = {
     "email_invalid": N_("邮箱地址不对，请检查。"),
     "email_taken": N_("这个邮箱已经有账号了。"),
     # in general
+    "locale_unknown": N_("没有这种语言。"),
+    "not_first": N_("这里已经有账号了，请直接登录。"),
     "not_allowed": N_("您的岗位没有这项权限。"),
     "not_found": N_("没有找到这项内容，可能已被移动，或者不属于您的范围。"),
     "blob_missing": N_("文件的内容在存储里找不到，已报告管理员。"),
@@ -93,14 +94,14 @@ SENTENCES: dict[str, str] = {
     "database_down": N_("数据库暂时连不上，没有保存任何内容。请过几分钟再试。"),
 }
 
-FAMILIES = {
+FAMILIES: dict[type[errors.TrackerError], str] = {
     errors.InvalidInput: N_("填写的内容有问题，没有保存。"),
     errors.Forbidden: N_("您的岗位没有这项权限。"),
     errors.NotFound: N_("没有找到这项内容，可能已被移动，或者不属于您的范围。"),
     errors.Conflict: N_("别人刚刚改过这项内容，请看最新的情况后再操作。"),
     errors.Unavailable: N_("服务暂时连不上，没有保存任何内容。请过几分钟再试。"),
 }
-STATUS = {
+STATUS: dict[type[errors.TrackerError], int] = {
     errors.InvalidInput: 422,
     errors.Forbidden: 403,
     errors.NotFound: 404,
@@ -122,12 +123,10 @@ def _readable(data: Mapping[str, object]) -> _Words:
 
 def explain(error: errors.TrackerError) -> str:
     """The error's sentence in the language of the request."""
-    sentence = SENTENCES.get(error.code)
-    if sentence is None:
-        sentence = next((text for family, text in FAMILIES.items() if isinstance(error, family)), None)
-    return gettext(sentence or FAMILIES[errors.InvalidInput]) % _readable(error.data)
+    sentence = SENTENCES.get(error.code) or FAMILIES.get(type(error), FAMILIES[errors.InvalidInput])
+    return gettext(sentence) % _readable(error.data)
 
 
 def status_of(error: errors.TrackerError) -> int:
     """The HTTP status of the error's family."""
-    return next((status for family, status in STATUS.items() if isinstance(error, family)), 400)
+    return STATUS.get(type(error), 400)

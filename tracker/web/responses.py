@@ -143,7 +143,7 @@ def _install_errors(app: Flask) -> None:
         if error.response is not None or (error.code or 500) < 400:
             return error.get_response()
         db.session.rollback()
-        if error.code == 401 and "now" in g and not current_user.is_authenticated:
+        if error.code == 401 and not current_user.is_authenticated:
             from tracker.web.guard import to_login
 
             return to_login()
@@ -158,7 +158,7 @@ def _install_errors(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> ResponseReturnValue:
-        app.logger.exception("unexpected error at %s %s", request.method, request.path, exc_info=error)
+        app.logger.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
         if app.testing:
             raise error
         db.session.rollback()
@@ -169,7 +169,7 @@ def _bare(status: int, message: str) -> ResponseReturnValue:
     """An error page that asks the database for nothing."""
     g._login_user = None
     titles = _titles()[status]
-    page = render_template("error.html", status=status, title=titles[0], message=message, advice="", back=None, bare=True)
+    page = render_template("error.html", status=status, title=titles[0], message=message, advice="", back=None)
     return make_response(page, status)
 
 

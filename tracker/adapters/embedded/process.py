@@ -64,9 +64,12 @@ def _child_setup() -> None:
 
 
 def spawn(
-    command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path | None = None
+    command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path | None = None, *, capture: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own (a Ctrl-C reaches only us), its output appended to `log`."""
+    """Start `command` in a session of its own (a Ctrl-C reaches only us), its output appended to `log`.
+
+    With `capture` what it prints stays readable from the process's `stdout`, and only its complaints go to the log.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
@@ -74,8 +77,8 @@ def spawn(
         return subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE if capture else output,
+            stderr=output,
             env=dict(env),
             cwd=cwd,
             start_new_session=True,

@@ -117,7 +117,7 @@ class Supervisor:
         command = [sys.executable, "-m", "tracker.cli.main", "init", "--quiet"]
         if self.install.demo:
             command.append("--demo")
-        process = spawn(command, self.log("init"), self.env)
+        process = spawn(command, self.log("init"), self.env, capture=True)
         while process.poll() is None and not self.stopping:
             time.sleep(0.05)
         if process.poll() is None:
@@ -125,6 +125,12 @@ class Supervisor:
         elif process.returncode != 0:
             tail = self.log("init").read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
             raise DidNotStart("\n".join(["tracker init failed:", *tail]))
+        elif process.stdout is not None:
+            # Few lines: the code of a new installation, a password that is shown once.
+            for line in process.stdout.read().decode("utf-8", "replace").splitlines():
+                say(line)
+        if process.stdout is not None:
+            process.stdout.close()
 
     def start_application(self) -> None:
         """Web, worker and beat, all at once."""

@@ -1,0 +1,413 @@
+"""The legal office's one picture: every task's year as tiles, and one tile opened.
+
+Plain columns only, in a fixed number of statements: the cost follows the
+number of periods shown, never the number of evidence items behind them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tracker.models import (
+    Department,
+    Evidence,
+    JobRun,
+    Obligation,
+    Part,
+    Period,
+    Slot,
+    Task,
+    User,
+    Version,
+    evidence_obligation,
+)
+
+LIGHTS = ("red", "yellow", "blue", "green", "grey")
+GROUPS = ("part", "dept")
+
+# Which of a period's reasons a tile has room for: the first of these that holds.
+FIRST_REASON = (
+    "damaged",
+    "overdue",
+    "insufficient",
+    "stale",
+    "returned",
+    "due_soon",
+    "soon_stale",
+    "behind",
+    "tentative",
+    "in_review",
+    "complete",
+    "on_schedule",
+    "not_due",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BoardFilter:
+    """What the address says. Codes, not keys, so that an address can be read and kept; empty means all."""
+
+    year: int
+    part: str = ""
+    department: str = ""
+    light: str = ""
+    group: str = "part"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One option of a filter."""
+
+    code: str
+    title_zh: str
+    title_en: str
+    no_zh: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One period: `first` is its month 1..12 and `span` its months inside the plan year."""
+
+    id: int
+    no: str
+    light: str
+    word: str  # one of FIRST_REASON
+    first: int
+    span: int
+    start: date
+    end: date
+    due: date
+    state: str
+    missing: int
+    sufficiency: int
+    beyond: bool  # due after the plan year (a report of the year, sent in the next one)
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    code: str
+    title_zh: str
+    title_en: str
+    part: Choice
+    owner: Choice
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    head: Choice
+    rows: tuple[BoardRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The figures above the board: tiles per light over the chosen parts and departments, whatever the light filter."""
+
+    tiles: dict[str, int]
+    tasks: dict[str, int]  # tasks with at least one such tile
+    returned: int
+    oldest_due: date | None  # earliest deadline among the overdue
+    oldest_code: str
+    complete: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    waiting: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    groups: tuple[Group, ...]
+    strip: Strip
+    parts: tuple[Choice, ...]
+    departments: tuple[Choice, ...]
+    years: tuple[int, ...]
+    queue: Queue
+    last_sweep: datetime | None
+    tasks: int
+
+
+def first_reason(reasons: Sequence[str], light: str) -> str:
+    """The reason that a tile names."""
+    for reason in FIRST_REASON:
+        if reason in reasons:
+            return reason
+    return {"red": "overdue", "yellow": "due_soon", "blue": "in_review", "green": "on_schedule"}.get(light, "not_due")
+
+
+def _place(start: date, end: date, year: int) -> tuple[int, int]:
+    """Month and number of months of a tile, cut to the plan year."""
+    first = start.month if start.year == year else 1
+    last = end.month if end.year == year else 12
+    return first, max(1, last - first + 1)
+
+
+def _tiles(session: Session, office_id: int, year: int) -> dict[int, list[Tile]]:
+    columns = (
+        Period.id, Period.task_id, Period.period_no, Period.light, Period.reasons, Period.start, Period.end,
+        Period.due, Period.state, Period.missing, Period.sufficiency,
+    )  # fmt: skip
+    found: dict[int, list[Tile]] = defaultdict(list)
+    for id_, task_id, no, light, reasons, start, end, due, state, missing, sufficiency in session.execute(
+        select(*columns)
+        .where(Period.office_id == office_id, Period.plan_year == year)
+        .order_by(Period.start, Period.id)
+    ):
+        first, span = _place(start, end, year)
+        found[task_id].append(
+            Tile(
+                id_, no, light, first_reason(reasons, light), first, span, start, end, due, state, missing,
+                sufficiency, due.year > year,
+            )  # fmt: skip
+        )
+    return found
+
+
+def _rows(session: Session, office_id: int, year: int) -> list[BoardRow]:
+    """All active tasks of the year in catalogue order, in two statements."""
+    tiles = _tiles(session, office_id, year)
+    parts: dict[str, Choice] = {}
+    owners: dict[str, Choice] = {}
+    rows = []
+    for id_, code, zh, en, p_code, p_no, p_zh, p_en, d_code, d_zh, d_en in session.execute(
+        select(
+            Task.id, Task.code, Task.title_zh, Task.title_en, Part.code, Part.no_zh, Part.title_zh, Part.title_en,
+            Department.code, Department.name_zh, Department.name_en,
+        )
+        .join(Part, Part.id == Task.part_id)
+        .join(Department, Department.id == Task.owner_id)
+        .where(Task.office_id == office_id, Task.plan_year == year, Task.active.is_(True))
+        .order_by(Part.position, Task.position, Task.id)
+    ):  # fmt: skip
+        part = parts.setdefault(p_code, Choice(p_code, p_zh, p_en, p_no))
+        owner = owners.setdefault(d_code, Choice(d_code, d_zh, d_en))
+        rows.append(BoardRow(code, zh, en, part, owner, tuple(tiles.get(id_, ()))))
+    return rows
+
+
+def _strip(rows: Sequence[BoardRow]) -> Strip:
+    tiles, tasks = dict.fromkeys(LIGHTS, 0), dict.fromkeys(LIGHTS, 0)
+    returned = complete = total = 0
+    oldest: tuple[date, str] | None = None
+    for row in rows:
+        for light in {tile.light for tile in row.tiles}:
+            tasks[light] += 1
+        for tile in row.tiles:
+            tiles[tile.light] += 1
+            total += 1
+            complete += tile.state == "complete"
+            returned += tile.word == "returned"
+            if tile.word == "overdue" and (oldest is None or (tile.due, row.code) < oldest):
+                oldest = (tile.due, row.code)
+    due, code = oldest or (None, "")
+    return Strip(tiles, tasks, returned, due, code, complete, total)
+
+
+def _grouped(rows: Sequence[BoardRow], group: str) -> tuple[Group, ...]:
+    groups: dict[str, tuple[Choice, list[BoardRow]]] = {}
+    for row in rows:
+        head = row.owner if group == "dept" else row.part
+        groups.setdefault(head.code, (head, []))[1].append(row)
+    return tuple(Group(head, tuple(members)) for head, members in groups.values())
+
+
+def _narrow(rows: Sequence[BoardRow], wanted: BoardFilter) -> list[BoardRow]:
+    return [
+        row
+        for row in rows
+        if (not wanted.part or row.part.code == wanted.part)
+        and (not wanted.department or row.owner.code == wanted.department)
+    ]
+
+
+def _with_light(rows: Sequence[BoardRow], light: str) -> list[BoardRow]:
+    """Rows with at least one such tile; their other tiles stay, for the page to tone down."""
+    return [row for row in rows if not light or any(tile.light == light for tile in row.tiles)]
+
+
+def _choices(rows: Sequence[BoardRow], field: str) -> tuple[Choice, ...]:
+    known: dict[str, Choice] = {}
+    for row in rows:
+        choice: Choice = getattr(row, field)
+        known.setdefault(choice.code, choice)
+    return tuple(known.values())
+
+
+def plan_years(session: Session, office_id: int) -> tuple[int, ...]:
+    """Years that have a catalogue, latest first."""
+    statement = select(Part.plan_year).where(Part.office_id == office_id).distinct().order_by(Part.plan_year.desc())
+    return tuple(session.scalars(statement))
+
+
+def waiting_for_review(session: Session, office_id: int) -> Queue:
+    count, oldest = session.execute(
+        select(func.count(), func.min(Version.submitted_at)).where(
+            Version.office_id == office_id, Version.state == "submitted"
+        )
+    ).one()
+    return Queue(count, oldest)
+
+
+def last_sweep(session: Session) -> datetime | None:
+    """When the last nightly pass ended; None when there was none."""
+    statement = select(JobRun.finished_at).where(JobRun.job == "sweep", JobRun.finished_at.is_not(None))
+    return session.scalar(statement.order_by(JobRun.id.desc()).limit(1))
+
+
+def read_board(session: Session, office_id: int, wanted: BoardFilter) -> Board:
+    """The board as the address asks for it, in five statements."""
+    everything = _rows(session, office_id, wanted.year)
+    narrowed = _narrow(everything, wanted)
+    return Board(
+        groups=_grouped(_with_light(narrowed, wanted.light), wanted.group),
+        strip=_strip(narrowed),
+        parts=_choices(everything, "part"),
+        departments=_choices(everything, "owner"),
+        years=plan_years(session, office_id),
+        queue=waiting_for_review(session, office_id),
+        last_sweep=last_sweep(session),
+        tasks=len(everything),
+    )
+
+
+def exported(board: Board, light: str) -> Iterator[tuple[BoardRow, Tile]]:
+    """The rows of the export: every tile of the view, only those of the chosen light when one is chosen."""
+    for group in board.groups:
+        for row in group.rows:
+            for tile in row.tiles:
+                if not light or tile.light == light:
+                    yield row, tile
+
+
+# ---------------------------------------------------------------------- one tile opened
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    version_id: int
+    file_name: str
+    kind: str
+    state: str
+    submitted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObligationLine:
+    id: int
+    name_zh: str
+    name_en: str
+    slot_kind: str
+    required: bool
+    cycle_no: str
+    due: date
+    state: str
+    light: str
+    accepted: int
+    min_count: int
+    missing: int
+    stale_reasons: tuple[str, ...]
+    soon_stale: bool
+    expires_on: date | None
+    files: tuple[FileLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodDetail:
+    id: int
+    office_id: int
+    plan_year: int
+    period_no: str
+    start: date
+    end: date
+    due: date
+    tentative: bool
+    milestones: tuple[tuple[str, str], ...]  # (ISO date, text)
+    state: str
+    light: str
+    reasons: tuple[str, ...]
+    insufficient: tuple[str, ...]
+    sufficiency: int
+    missing: int
+    completed_at: datetime | None
+    task_code: str
+    title_zh: str
+    title_en: str
+    owner_zh: str
+    owner_en: str
+    contacts: tuple[str, ...]
+    obligations: tuple[ObligationLine, ...]
+
+
+def read_period(session: Session, office_id: int, period_id: int) -> PeriodDetail | None:
+    """What one tile stands for, in four statements; None when there is no such period in this office."""
+    row = session.execute(
+        select(
+            Period.id, Period.office_id, Period.plan_year, Period.period_no, Period.start, Period.end, Period.due,
+            Period.tentative, Period.milestones, Period.state, Period.light, Period.reasons, Period.insufficient,
+            Period.sufficiency, Period.missing, Period.completed_at, Task.code, Task.title_zh, Task.title_en,
+            Department.name_zh, Department.name_en, Task.owner_id, Task.contact_id,
+        )
+        .join(Task, Task.id == Period.task_id)
+        .join(Department, Department.id == Task.owner_id)
+        .where(Period.id == period_id, Period.office_id == office_id)
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        return None
+    values: tuple[Any, ...] = tuple(row)
+    milestones = tuple((str(day), str(text)) for day, text in values[8])
+    return PeriodDetail(
+        *values[:8],
+        milestones,
+        *values[9:11],
+        tuple(values[11]),
+        tuple(values[12]),
+        *values[13:21],
+        contacts=_contacts(session, values[21], values[22]),
+        obligations=_obligations(session, period_id),
+    )
+
+
+def _contacts(session: Session, owner_id: int, contact_id: int | None) -> tuple[str, ...]:
+    statement = select(User.name).where(User.active.is_(True)).order_by(User.id)
+    if contact_id is not None:
+        statement = statement.where(User.id == contact_id)
+    else:
+        statement = statement.where(User.department_id == owner_id, User.role == "contact")
+    return tuple(session.scalars(statement))
+
+
+def _obligations(session: Session, period_id: int) -> tuple[ObligationLine, ...]:
+    files: dict[int, list[FileLine]] = defaultdict(list)
+    for obligation_id, *rest in session.execute(
+        select(
+            evidence_obligation.c.obligation_id, Version.id, Version.file_name, Version.kind, Version.state,
+            Version.submitted_at,
+        )
+        .join(Evidence, Evidence.id == evidence_obligation.c.evidence_id)
+        .join(Version, Version.evidence_id == Evidence.id)
+        .join(Obligation, Obligation.id == evidence_obligation.c.obligation_id)
+        .where(Obligation.period_id == period_id, Version.state.not_in(("draft", "withdrawn", "superseded")))
+        .order_by(Version.id)
+    ):  # fmt: skip
+        files[obligation_id].append(FileLine(*rest))
+    lines = session.execute(
+        select(
+            Obligation.id, Slot.name_zh, Slot.name_en, Slot.kind, Obligation.required, Obligation.cycle_no,
+            Obligation.due, Obligation.state, Obligation.light, Obligation.accepted, Obligation.min_count,
+            Obligation.missing, Obligation.stale_reasons, Obligation.soon_stale, Obligation.expires_on,
+        )
+        .join(Slot, Slot.id == Obligation.slot_id)
+        .where(Obligation.period_id == period_id)
+        .order_by(Slot.position, Obligation.due, Obligation.id)
+    )  # fmt: skip
+    return tuple(
+        ObligationLine(*line[:12], tuple(line[12]), *line[13:], files=tuple(files.get(line[0], ()))) for line in lines
+    )

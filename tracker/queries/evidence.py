@@ -1,0 +1,250 @@
+"""Reads about evidence: its versions as pages show them, and what an upload or a download must know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy.orm import Session, aliased, joinedload
+
+from tracker.errors import NotFound
+from tracker.models import (
+    AuditEvent,
+    Blob,
+    Evidence,
+    Obligation,
+    Period,
+    Review,
+    Slot,
+    Task,
+    User,
+    Version,
+    evidence_obligation,
+)
+
+OPEN = {"draft", "submitted"}
+ANSWERABLE = {"returned", "rejected"}  # a new version may follow at once
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The earlier version whose bytes are the same."""
+
+    version_id: int
+    file_name: str
+    state: str
+    uploaded_at: datetime
+    submitted_at: datetime | None
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """One version with everything a page says of it. `obligation_id` is None for material taken over from another period."""
+
+    id: int
+    evidence_id: int
+    obligation_id: int | None
+    slot_code: str
+    number: int
+    kind: str
+    state: str
+    file_name: str
+    media_type: str
+    size: int
+    sha256: str
+    doc_date: date | None
+    covered_from: date | None
+    covered_to: date | None
+    valid_to: date | None
+    note: str
+    late_reason: str
+    warnings: tuple[str, ...]
+    flags: tuple[str, ...]
+    uploader_id: int
+    uploader: str
+    uploaded_at: datetime
+    submitted_at: datetime | None
+    decided_at: datetime | None
+    continues_id: int | None
+    reviewer: str
+    reason_codes: tuple[str, ...]
+    comment: str
+    ticked: tuple[int, ...]
+    twin: Twin | None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of material: its current version and those before it, newest first."""
+
+    current: VersionRow
+    earlier: tuple[VersionRow, ...]
+
+
+def _versions(condition: ColumnElement[bool], link: ColumnElement[bool]) -> Select[Any]:
+    reviewer, twin = aliased(User), aliased(Version)
+    return (
+        select(
+            Version, evidence_obligation.c.obligation_id, Evidence.slot_code, Blob.size, Blob.sha256,
+            User.name.label("uploader"), Review.reason_codes, Review.comment, Review.ticked,
+            reviewer.name.label("reviewer"), twin.id.label("twin_id"), twin.file_name.label("twin_name"),
+            twin.state.label("twin_state"), twin.uploaded_at.label("twin_uploaded"),
+            twin.submitted_at.label("twin_submitted"),
+        )
+        .join(Evidence, Evidence.id == Version.evidence_id)
+        .outerjoin(evidence_obligation, and_(evidence_obligation.c.evidence_id == Evidence.id, link))
+        .join(User, User.id == Version.uploaded_by_id)
+        .outerjoin(Blob, Blob.id == Version.blob_id)
+        .outerjoin(Review, Review.version_id == Version.id)
+        .outerjoin(reviewer, reviewer.id == Review.reviewer_id)
+        .outerjoin(twin, twin.id == Version.duplicate_of_id)
+        .where(condition)
+        .order_by(Version.evidence_id, Version.number, evidence_obligation.c.obligation_id)
+    )  # fmt: skip
+
+
+def _row(found: Any) -> VersionRow:
+    version = found.Version
+    twin = None
+    if found.twin_id is not None:
+        twin = Twin(found.twin_id, found.twin_name, found.twin_state, found.twin_uploaded, found.twin_submitted)
+    return VersionRow(
+        id=version.id, evidence_id=version.evidence_id, obligation_id=found.obligation_id, slot_code=found.slot_code,
+        number=version.number, kind=version.kind, state=version.state, file_name=version.file_name,
+        media_type=version.media_type, size=found.size or 0, sha256=found.sha256 or "", doc_date=version.doc_date,
+        covered_from=version.covered_from, covered_to=version.covered_to, valid_to=version.valid_to,
+        note=version.note, late_reason=version.late_reason, warnings=tuple(map(str, version.warnings)),
+        flags=tuple(map(str, version.flags)), uploader_id=version.uploaded_by_id, uploader=found.uploader,
+        uploaded_at=version.uploaded_at, submitted_at=version.submitted_at, decided_at=version.decided_at,
+        continues_id=version.continues_id, reviewer=found.reviewer or "", reason_codes=tuple(found.reason_codes or ()),
+        comment=found.comment or "", ticked=tuple(found.ticked or ()), twin=twin,
+    )  # fmt: skip
+
+
+def version_row(session: Session, version_id: int, obligation_id: int) -> VersionRow:
+    """One version as the page of `obligation_id` shows it; NotFound("not_found")."""
+    found = session.execute(_versions(Version.id == version_id, evidence_obligation.c.obligation_id == obligation_id)).first()
+    if found is None:
+        raise NotFound("not_found")
+    return _row(found)
+
+
+def versions_for(
+    session: Session, *, office_id: int, obligation_ids: Sequence[int], codes: Sequence[str], standing: Sequence[str]
+) -> list[VersionRow]:
+    """All versions linked to these obligations, and accepted or waiting material of `standing` slots of any period."""
+    if not obligation_ids:
+        return []
+    carried = and_(Evidence.slot_code.in_(standing), Version.state.in_(("accepted", "submitted")))
+    condition = and_(
+        Evidence.office_id == office_id,
+        Evidence.slot_code.in_(codes),
+        or_(evidence_obligation.c.obligation_id.is_not(None), carried),
+    )
+    rows = session.execute(_versions(condition, evidence_obligation.c.obligation_id.in_(obligation_ids)))
+    return [_row(row) for row in rows]
+
+
+def items_of(rows: Sequence[VersionRow], *, with_drafts: bool) -> list[Item]:
+    """Versions gathered into items, oldest item first.
+
+    The current version is the newest that was not withdrawn. Somebody outside the
+    department (`with_drafts` false) sees neither drafts nor what was withdrawn.
+    """
+    by_item: dict[int, list[VersionRow]] = {}
+    for row in rows:
+        if with_drafts or row.state not in {"draft", "withdrawn"}:
+            by_item.setdefault(row.evidence_id, []).append(row)
+    items = []
+    for versions in by_item.values():
+        newest_first = sorted(versions, key=lambda row: row.number, reverse=True)
+        alive = [row for row in newest_first if row.state != "withdrawn"]
+        if alive:
+            items.append(Item(alive[0], tuple(row for row in newest_first if row is not alive[0])))
+    return items
+
+
+def open_draft(session: Session, *, obligation_id: int, uploader_id: int, sha256: str) -> int | None:
+    """The person's own draft of the very same bytes for this obligation: a double click, or a retry of a lost answer.
+
+    Locks the obligation where the database can, so that two such uploads at once meet here one after the other.
+    """
+    session.execute(select(Obligation.id).where(Obligation.id == obligation_id).with_for_update())
+    return session.scalar(
+        select(Version.id)
+        .join(Blob, Blob.id == Version.blob_id)
+        .join(evidence_obligation, evidence_obligation.c.evidence_id == Version.evidence_id)
+        .where(evidence_obligation.c.obligation_id == obligation_id, Blob.sha256 == sha256)
+        .where(Version.state == "draft", Version.uploaded_by_id == uploader_id)
+        .limit(1)
+    )
+
+
+def readable_version(session: Session, version_id: int) -> Version:
+    """A version with everything that the permission question and the download need; NotFound("not_found")."""
+    version = session.scalar(
+        select(Version)
+        .where(Version.id == version_id)
+        .options(
+            joinedload(Version.blob),
+            joinedload(Version.evidence)
+            .joinedload(Evidence.slot)
+            .joinedload(Slot.task)
+            .selectinload(Task.cooperating),
+        )
+    )
+    if version is None:
+        raise NotFound("not_found")
+    return version
+
+
+def read_since(session: Session, *, version_id: int, actor_id: int, action: str, since: datetime) -> bool:
+    """Whether this person's reading of this version is on record since then (a viewer asks for many ranges)."""
+    found = session.scalar(
+        select(AuditEvent.seq)
+        .where(AuditEvent.subject == "version", AuditEvent.subject_id == version_id)
+        .where(AuditEvent.actor_id == actor_id, AuditEvent.action == action, AuditEvent.at >= since)
+        .limit(1)
+    )
+    return found is not None
+
+
+@dataclass(frozen=True)
+class Place:
+    """The page on which a version or an obligation is worked on."""
+
+    year: int
+    code: str
+    period_no: str
+    period_id: int
+    task_id: int
+
+
+def place_of_version(session: Session, version_id: int) -> Place:
+    """The page of the first period that a version answers; NotFound("not_found")."""
+    found = session.execute(
+        select(Period.plan_year, Task.code, Period.period_no, Period.id, Task.id)
+        .join(Task, Task.id == Period.task_id)
+        .join(Obligation, Obligation.period_id == Period.id)
+        .join(evidence_obligation, evidence_obligation.c.obligation_id == Obligation.id)
+        .join(Version, Version.evidence_id == evidence_obligation.c.evidence_id)
+        .where(Version.id == version_id)
+        .order_by(Obligation.id)
+        .limit(1)
+    ).first()
+    if found is None:
+        raise NotFound("not_found")
+    return Place(*found)
+
+
+def place_of_period(session: Session, period_id: int) -> Place:
+    """The page of a period; NotFound("not_found")."""
+    found = session.execute(
+        select(Period.plan_year, Task.code, Period.period_no, Period.id, Task.id)
+        .join(Task, Task.id == Period.task_id)
+        .where(Period.id == period_id)
+    ).first()
+    if found is None:
+        raise NotFound("not_found")
+    return Place(*found)

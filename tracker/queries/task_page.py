@@ -1,0 +1,353 @@
+"""The page of one task: its periods, what each slot of the chosen one asks for and has, figures and history.
+
+A constant number of statements, whatever the number of periods, files and events.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from tracker.domain.permissions import TaskSubject
+from tracker.errors import NotFound
+from tracker.models import (
+    AuditEvent,
+    Department,
+    Indicator,
+    IndicatorValue,
+    Obligation,
+    Outbox,
+    Period,
+    Reminder,
+    Slot,
+    Task,
+    User,
+    Version,
+)
+from tracker.queries.evidence import Item, VersionRow, items_of, versions_for
+from tracker.queries.subjects import task_subject
+
+EVENTS = 40  # the latest so many of a page's history
+TOLD_ACTIONS = (
+    "evidence.uploaded", "evidence.submitted", "evidence.withdrawn", "evidence.continued", "evidence.accepted",
+    "evidence.returned", "evidence.rejected", "evidence.flagged", "evidence.voided",
+)  # fmt: skip
+PRIVATE_ACTIONS = {"evidence.uploaded"}  # what a department does before it submits is its own business
+
+
+@dataclass(frozen=True)
+class PeriodChip:
+    id: int
+    plan_year: int
+    period_no: str
+    start: date
+    end: date
+    due: date
+    light: str
+    state: str
+    reasons: tuple[str, ...]
+    insufficient: tuple[str, ...]
+    complete: bool
+    completed_at: datetime | None
+    sufficiency: int
+    milestones: tuple[tuple[date, str], ...]
+    tentative: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """One slot in one cycle of the chosen period, with its material."""
+
+    obligation_id: int
+    slot_code: str
+    name_zh: str
+    name_en: str
+    kind: str
+    coverage: str
+    privacy: str
+    cycle_no: str  # empty when the cycle is the period itself
+    start: date
+    end: date
+    due: date
+    required: bool
+    min_count: int
+    state: str
+    light: str
+    accepted: int
+    missing: int
+    stale: tuple[str, ...]
+    soon_stale: bool
+    expires_on: date | None
+    must_show: tuple[tuple[str, bool], ...]  # text, ticked by a reviewer on material that counts
+    rejections: tuple[str, ...]
+    good_sample: str
+    bad_sample: str
+    items: tuple[Item, ...]
+
+    @property
+    def standing(self) -> bool:
+        return self.coverage == "standing"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """An indicator with its latest value that speaks of the chosen period."""
+
+    id: int
+    code: str
+    name_zh: str
+    name_en: str
+    unit: str
+    cycle: str
+    op: str | None
+    target: float | None
+    note_zh: str
+    value: float | None
+    qualifier: str
+    as_of: date | None
+    proof_id: int | None
+    proof: str
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One thing that happened: `kind` is an audit action or `reminder`."""
+
+    at: datetime
+    kind: str
+    actor: str
+    file_name: str
+    slot_code: str
+    rung: str = ""
+    people: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    id: int
+    code: str
+    plan_year: int
+    title_zh: str
+    title_en: str
+    description_zh: str
+    description_en: str
+    deadline_kind: str
+    deadline_text: str
+    part_no: str
+    part_zh: str
+    part_en: str
+    owner_zh: str
+    owner_en: str
+    cooperating: tuple[tuple[str, str], ...]  # (zh, en)
+    contact: str
+    subject: TaskSubject
+    periods: tuple[PeriodChip, ...]
+    period: PeriodChip | None
+    cards: tuple[Card, ...]
+    figures: tuple[Figure, ...]
+    history: tuple[Happening, ...]
+
+    @property
+    def proofs(self) -> tuple[VersionRow, ...]:
+        """Accepted files of this period, which may prove a figure."""
+        found = {
+            row.id: row
+            for card in self.cards
+            for item in card.items
+            for row in (item.current, *item.earlier)
+            if row.state == "accepted" and row.kind == "file"
+        }
+        return tuple(found.values())
+
+
+def load_task(session: Session, *, office_id: int, year: int, code: str) -> Task:
+    """The task of this year with part, owner, helpers and periods; NotFound("not_found")."""
+    task = session.scalar(
+        select(Task)
+        .where(Task.office_id == office_id, Task.plan_year == year, Task.code == code)
+        .options(
+            joinedload(Task.part), joinedload(Task.owner),
+            selectinload(Task.cooperating), selectinload(Task.periods),
+        )
+    )  # fmt: skip
+    if task is None:
+        raise NotFound("not_found")
+    return task
+
+
+def task_page(
+    session: Session, task: Task, *, period_no: str | None, today: date, insider: bool
+) -> TaskPage:
+    """Everything of the page. `insider`: whoever may see drafts of the departments concerned.
+
+    Raises NotFound("not_found") for a period that the task does not have.
+    """
+    chips = tuple(_chip(period) for period in task.periods)
+    chosen = _choose(chips, period_no, today)
+    cards = _cards(session, task, chosen, insider=insider) if chosen else ()
+    contact = session.get(User, task.contact_id) if task.contact_id else None
+    return TaskPage(
+        id=task.id, code=task.code, plan_year=task.plan_year, title_zh=task.title_zh, title_en=task.title_en,
+        description_zh=task.description_zh, description_en=task.description_en, deadline_kind=task.deadline_kind,
+        deadline_text=str(task.deadline.get("text_zh") or ""), part_no=task.part.no_zh, part_zh=task.part.title_zh,
+        part_en=task.part.title_en, owner_zh=task.owner.name_zh, owner_en=task.owner.name_en,
+        cooperating=tuple((helper.name_zh, helper.name_en) for helper in _ordered(task.cooperating)),
+        contact=contact.name if contact else "", subject=task_subject(task), periods=chips, period=chosen, cards=cards,
+        figures=_figures(session, task, chosen) if chosen else (),
+        history=_history(session, chosen, cards, insider=insider) if chosen else (),
+    )  # fmt: skip
+
+
+def _ordered(departments: Sequence[Department]) -> list[Department]:
+    return sorted(departments, key=lambda department: (department.position, department.id))
+
+
+def _chip(period: Period) -> PeriodChip:
+    return PeriodChip(
+        id=period.id, plan_year=period.plan_year, period_no=period.period_no, start=period.start, end=period.end,
+        due=period.due, light=period.light, state=period.state, reasons=tuple(period.reasons),
+        insufficient=tuple(period.insufficient), complete=period.complete, completed_at=period.completed_at,
+        sufficiency=period.sufficiency,
+        milestones=tuple((date.fromisoformat(day), str(text)) for day, text in period.milestones),
+        tentative=period.tentative,
+    )  # fmt: skip
+
+
+def _choose(chips: Sequence[PeriodChip], period_no: str | None, today: date) -> PeriodChip | None:
+    """The named period; without a name the open one that is most pressing, else the next, else the last."""
+    if period_no:
+        named = next((chip for chip in chips if chip.period_no == period_no), None)
+        if named is None:
+            raise NotFound("not_found")
+        return named
+    open_chips = [chip for chip in chips if not chip.complete]
+    begun = [chip for chip in open_chips if chip.start <= today]
+    urgency = {"red": 0, "yellow": 1, "green": 2, "grey": 2, "blue": 3}
+    if begun:
+        return min(begun, key=lambda chip: (urgency.get(chip.light, 2), chip.due))
+    return min(open_chips, key=lambda chip: chip.due, default=chips[-1] if chips else None)
+
+
+def _cards(session: Session, task: Task, period: PeriodChip, *, insider: bool) -> tuple[Card, ...]:
+    owed = session.execute(
+        select(Obligation, Slot)
+        .join(Slot, Slot.id == Obligation.slot_id)
+        .where(Obligation.period_id == period.id)
+        .order_by(Slot.position, Obligation.start, Obligation.id)
+    ).all()
+    standing = [slot.code for _, slot in owed if slot.coverage == "standing" or slot.refresh_cycle == "once"]
+    rows = versions_for(
+        session,
+        office_id=task.office_id,
+        obligation_ids=[obligation.id for obligation, _ in owed],
+        codes=sorted({slot.code for _, slot in owed}),
+        standing=standing,
+    )
+    return tuple(_card(obligation, slot, rows, period, insider=insider) for obligation, slot in owed)
+
+
+def _card(
+    obligation: Obligation, slot: Slot, rows: Sequence[VersionRow], period: PeriodChip, *, insider: bool
+) -> Card:
+    mine = [
+        row
+        for row in rows
+        if row.obligation_id == obligation.id or (row.obligation_id is None and row.slot_code == slot.code)
+    ]
+    items = items_of(mine, with_drafts=insider)
+    ticked = {
+        point for item in items for row in (item.current, *item.earlier) if row.state == "accepted" for point in row.ticked
+    }
+    return Card(
+        obligation_id=obligation.id, slot_code=slot.code, name_zh=slot.name_zh, name_en=slot.name_en, kind=slot.kind,
+        coverage=slot.coverage, privacy=slot.privacy,
+        cycle_no="" if obligation.cycle_no == period.period_no else obligation.cycle_no,
+        start=obligation.start, end=obligation.end, due=obligation.due, required=obligation.required,
+        min_count=obligation.min_count, state=obligation.state, light=obligation.light, accepted=obligation.accepted,
+        missing=obligation.missing, stale=tuple(obligation.stale_reasons), soon_stale=obligation.soon_stale,
+        expires_on=obligation.expires_on,
+        must_show=tuple((str(text), place in ticked) for place, text in enumerate(slot.must_show)),
+        rejections=tuple(str(entry.get("text_zh", "")) for entry in slot.rejections if entry.get("text_zh")),
+        good_sample=slot.good_sample, bad_sample=slot.bad_sample, items=tuple(items),
+    )  # fmt: skip
+
+
+def _figures(session: Session, task: Task, period: PeriodChip) -> tuple[Figure, ...]:
+    """Indicators; a yearly one shows the latest value of the year so far, others that of this very period."""
+    indicators = session.scalars(select(Indicator).where(Indicator.task_id == task.id).order_by(Indicator.code)).all()
+    if not indicators:
+        return ()
+    ends = {other.id: other.end for other in task.periods}
+    values = session.execute(
+        select(IndicatorValue, Version.file_name)
+        .outerjoin(Version, Version.id == IndicatorValue.version_id)
+        .where(IndicatorValue.period_id.in_(ends))
+        .order_by(IndicatorValue.as_of, IndicatorValue.id)
+    ).all()
+    latest: dict[int, Any] = {}
+    cycles = {indicator.id: indicator.cycle for indicator in indicators}
+    for value, file_name in values:
+        yearly = cycles.get(value.indicator_id) == "year"
+        if value.period_id == period.id or (yearly and ends[value.period_id] <= period.end):
+            latest[value.indicator_id] = (value, file_name)
+    figures = []
+    for indicator in indicators:
+        value, file_name = latest.get(indicator.id, (None, ""))
+        figures.append(
+            Figure(
+                id=indicator.id, code=indicator.code, name_zh=indicator.name_zh, name_en=indicator.name_en,
+                unit=indicator.unit, cycle=indicator.cycle, op=indicator.target_op, target=indicator.target,
+                note_zh=indicator.note_zh, value=value.value if value else None,
+                qualifier=value.qualifier if value else "exact", as_of=value.as_of if value else None,
+                proof_id=value.version_id if value else None, proof=file_name or "",
+            )
+        )  # fmt: skip
+    return tuple(figures)
+
+
+def _history(
+    session: Session, period: PeriodChip, cards: Sequence[Card], *, insider: bool
+) -> tuple[Happening, ...]:
+    rows = {row.id: row for card in cards for item in card.items for row in (item.current, *item.earlier)}
+    found = []
+    if rows:
+        events = session.scalars(
+            select(AuditEvent)
+            .where(AuditEvent.subject == "version", AuditEvent.subject_id.in_(rows))
+            .where(AuditEvent.action.in_(TOLD_ACTIONS))
+            .order_by(AuditEvent.seq.desc())
+            .limit(EVENTS)
+        )
+        for event in events:
+            row = rows[event.subject_id or 0]
+            if event.action in PRIVATE_ACTIONS and not insider:
+                continue
+            codes = tuple(map(str, event.data.get("reason_codes") or ()))
+            found.append(Happening(event.at, event.action, event.actor, row.file_name, row.slot_code, codes=codes))
+    found += _reminders(session, period.id)
+    return tuple(sorted(found, key=lambda happening: happening.at, reverse=True)[:EVENTS])
+
+
+def _reminders(session: Session, period_id: int) -> list[Happening]:
+    """Reminders that were really sent, one line for all who got the same one at the same time."""
+    sent = session.execute(
+        select(Reminder.rung, Outbox.settled_at, User.name)
+        .join(Outbox, Outbox.reminder_id == Reminder.id)
+        .join(User, User.id == Reminder.recipient_id)
+        .where(Reminder.period_id == period_id, Outbox.outcome == "sent")
+        .order_by(Outbox.settled_at, User.id)
+    )
+    people: dict[tuple[str, date], list[str]] = defaultdict(list)
+    moments: dict[tuple[str, date], datetime] = {}
+    for rung, at, name in sent:
+        key = (rung, at.date())
+        moments.setdefault(key, at)
+        people[key].append(name)
+    return [
+        Happening(moments[key], "reminder", "", "", "", rung=key[0], people=tuple(names)) for key, names in people.items()
+    ]

@@ -1,0 +1,94 @@
+"""A clerk's first page: what is to be done, in the order of its urgency."""
+
+from datetime import date, datetime
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from tracker.db import db
+from tracker.domain.calendar import local_date
+from tracker.domain.permissions import LEGAL, OWNERS
+from tracker.errors import Forbidden
+from tracker.queries.calendar import load_calendar
+from tracker.queries.my_work import GROUPS, WorkRow, my_work
+from tracker.services.evidence import FIX_DAYS
+from tracker.web import base
+from tracker.web.filters import zh_en
+from tracker.web.task_words import period_word, reason_list, stale_sentences, tint
+from tracker.web.vocabulary import insufficient_words
+
+blueprint = Blueprint("my_work", __name__)
+
+
+def _headings() -> dict[str, tuple[str, str]]:
+    """Group -> heading and what belongs there."""
+    return {
+        "first": (_("先办"), _("逾期、退回、需更新和三天内到期")),
+        "near": (_("本月"), _("不急，到期前做完即可")),
+        "review": (_("待审核"), _("法制办通常 5 个工作日内答复")),
+        "expiring": (_("即将过期"), _("以前采纳的材料，很快失效")),
+        "rest": (_("其余"), _("以后才到期")),
+    }
+
+
+def _headline(department: str, urgent: int, total: int) -> str:
+    if not department:
+        return _("您还没有分到科室")
+    if urgent == 1:
+        return _("%(department)s，今天有 1 件要办", department=department)
+    if urgent:
+        return _("%(department)s，今天有 %(count)s 件要办", department=department, count=urgent)
+    if total:
+        return _("%(department)s，今天没有急着要办的事", department=department)
+    return _("%(department)s还没有任务", department=department)
+
+
+def fix_by(decided_at: datetime | None) -> date | None:
+    """The last day on which a returned piece can be mended in time."""
+    if decided_at is None:
+        return None
+    return load_calendar(db.session()).add_workdays(local_date(decided_at, base.zone()), FIX_DAYS)
+
+
+def _act(row: WorkRow) -> tuple[str, bool]:
+    """The row's one button: its word, and whether it is the loud one."""
+    if row.returned:
+        return _("去补正"), True
+    if row.group in {"review", "rest"} or not row.owned:
+        return (_("上传"), False) if row.gaps and row.begun and row.group != "rest" else (_("查看"), False)
+    if row.drafts:
+        return _("去提交"), True
+    if row.gaps:
+        return _("上传"), True
+    return (_("处理"), True) if row.expiring else (_("查看"), False)
+
+
+@blueprint.get("/my")
+def index() -> ResponseReturnValue:
+    person = base.current_person()
+    actor = base.current_actor()
+    if actor.role not in OWNERS | LEGAL:
+        raise Forbidden("not_allowed")
+    today = base.today()
+    year = min(today.year, person.office.plan_year)
+    work = my_work(
+        db.session(), user_id=person.id, department_id=person.department_id, year=year, today=today
+    )
+    department = zh_en(person.department, "name") if person.department else ""
+    urgent = len(work.group("first"))
+    return render_template(
+        "my_work/index.html",
+        work=work,
+        year=year,
+        headline=_headline(department, urgent, work.tasks),
+        headings=_headings(),
+        groups=GROUPS,
+        fix_by=fix_by,
+        act=_act,
+        tint=tint,
+        period_word=period_word,
+        reason_list=reason_list,
+        stale_sentences=stale_sentences,
+        insufficient_words=insufficient_words(),
+    )
