@@ -2,59 +2,67 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from tracker import clock
-from tracker.cli.common import application
+from tracker.cli.common import answer, application, as_json
 
 CATALOGUES = Path(__file__).resolve().parents[1] / "catalogues"
 
 
 @click.command("init")
-@click.option("--demo", is_flag=True, help="建立演示单位 / seed the demo office")
+@click.option("--demo", is_flag=True, help="没有单位时建立演示单位 / seed the demo office where there is none")
 @click.option(
     "--admin-email", help="第一个系统管理员的邮箱，密码只显示一次 / first administrator, password printed once"
 )
 @click.option("--quiet", is_flag=True, help="只显示要紧的 / print only what matters")
-def command(demo: bool, admin_email: str | None, quiet: bool) -> None:
+@as_json
+def command(demo: bool, admin_email: str | None, quiet: bool, machine: bool) -> None:
     """建立或升级数据库、材料库和节假日表，可重复执行。
 
     Creates or upgrades the schema, the bucket and the calendars; may be run again.
     """
+    with application() as app:
+        result = initialise(app, demo=demo, admin_email=admin_email)
+    # A password is shown once, whatever was asked; the rest only to people who want it.
+    if machine or not quiet:
+        answer(result, machine=machine)
+    else:
+        answer({key: result[key] for key in ("administrator", "password", "setup_code") if key in result}, machine=False)
+
+
+def initialise(app: Any, *, demo: bool, admin_email: str | None) -> dict[str, Any]:
+    """Does it; says what came of it."""
     from sqlalchemy import select
 
     from tracker import schema
     from tracker.db import db
-    from tracker.models import User
-    from tracker.services.setup import load_calendars, prepare
+    from tracker.models import Office, User
+    from tracker.services import setup
 
-    with application() as app:
-        schema.upgrade(db.engine)
-        note = app.extensions["store"].ensure_bucket()
-        if not quiet and note:
-            click.echo(note)
-        now = clock.now()
-        session = db.session()
-        session.connection(execution_options={"write": True})
-        tables = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CATALOGUES.glob("calendar-*.json"))]
-        prepare(session)
-        load_calendars(session, tables, now=now)
+    settings, now = app.extensions["settings"], clock.now()
+    schema.upgrade(db.engine)
+    result: dict[str, Any] = {"schema": schema.head()}
+    if settings.store is not None:
+        result["bucket"] = str(app.extensions["store"].ensure_bucket())
+    session = db.session()
+    session.connection(execution_options={"write": True})
+    tables = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CATALOGUES.glob("calendar-*.json"))]
+    setup.prepare(session)
+    result["calendars_added"] = setup.load_calendars(session, tables, now=now)
+    session.commit()
+    if demo and session.scalar(select(Office.id).limit(1)) is None:
+        from tracker.demo import seed
+
+        seed(session, app.extensions["store"], now)
         session.commit()
-        if demo:
-            from tracker.demo import seed
-
-            seed(session, app.extensions["store"], now, app.extensions["settings"].data)
-        elif admin_email:
-            from tracker.services.setup import first_administrator
-
-            password = first_administrator(session, email=admin_email, now=now)
-            session.commit()
-            click.echo(f"{admin_email}  {password}")
-        elif session.scalar(select(User.id).limit(1)) is None:
-            from tracker.services.setup import setup_code
-
-            click.echo(
-                "打开首页完成安装，安装码 / open the first page to finish, installation code: "
-                + setup_code(app.extensions["settings"].secret_key)
-            )
+        result["demo"] = True
+    elif admin_email:
+        result["password"] = setup.first_administrator(session, email=admin_email, now=now)
+        result["administrator"] = admin_email
+        session.commit()
+    elif session.scalar(select(User.id).limit(1)) is None:
+        result["setup_code"] = setup.setup_code(settings.secret_key)
+    return result

@@ -181,7 +181,7 @@ COVERAGES = {
 }
 SLOT_KINDS = {
     "document": N_("文件"),
-    "minutes": N_("会议记录"),
+    "minutes": N_("会议纪要"),
     "ledger": N_("台账"),
     "statistics": N_("统计表"),
     "photo": N_("照片"),
@@ -245,7 +245,7 @@ TASKS = (
         N_("期限单位"),
         "choice",
         "deadline.within.unit",
-        choices={"workday": N_("工作日"), "day": N_("自然日")},
+        choices={"workday": N_("工作日"), "day": N_("自然日"), "month": N_("个月")},
     ),
     _column("year_close", N_("年度截止日"), "day", "deadline.year_close"),
     _column("milestones", N_("节点"), "pairs", "deadline.milestones", pair=("due", "text_zh"), width=36),

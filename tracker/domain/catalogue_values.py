@@ -21,6 +21,7 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _DAY = re.compile(r"(\d{1,2})[-/月.](\d{1,2})日?")
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+MONTH_END = {"month_end", "月末"}
 TRUE, FALSE = {"是", "true", "yes", "y", "1", "√"}, {"否", "false", "no", "n", "0", ""}
 
 
@@ -85,9 +86,11 @@ def _choice(raw: object, column: Column) -> str:
     raise BadValue("value_unknown", value=text[:40], allowed="、".join(column.choices.values()))
 
 
-def _day(raw: object, column: Column) -> str:  # noqa: ARG001
+def _day(raw: object, column: Column) -> str:
     if isinstance(raw, datetime | date):  # a spreadsheet makes dates of what looks like one
         return f"{raw.month:02}-{raw.day:02}"
+    if column.kind == "days" and str(raw).strip() in MONTH_END:
+        return "month_end"
     found = _DAY.fullmatch(str(raw).strip())
     month, day = (int(found[1]), int(found[2])) if found else (0, 0)
     if not 1 <= month <= 12 or not 1 <= day <= _MONTH_DAYS[month - 1]:

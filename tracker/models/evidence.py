@@ -32,7 +32,7 @@ class Blob(Base):
 
 
 class Evidence(Base):
-    """佐证材料: one item under one slot; its versions follow one another, its links say which obligations it answers."""
+    """佐证材料: one item under one slot; its versions follow one another, its links name what it answers."""
 
     __tablename__ = "evidence"
 

@@ -248,3 +248,23 @@ def place_of_period(session: Session, period_id: int) -> Place:
     if found is None:
         raise NotFound("not_found")
     return Place(*found)
+
+
+def place_of_obligation(session: Session, obligation_id: int) -> Place:
+    """The page of an obligation; NotFound("not_found")."""
+    period_id = session.scalar(select(Obligation.period_id).where(Obligation.id == obligation_id))
+    if period_id is None:
+        raise NotFound("not_found")
+    return place_of_period(session, period_id)
+
+
+def versions_of_period(session: Session, period_id: int, version_ids: Sequence[int]) -> set[int]:
+    """Those of `version_ids` that answer an obligation of this period."""
+    return set(
+        session.scalars(
+            select(Version.id)
+            .join(evidence_obligation, evidence_obligation.c.evidence_id == Version.evidence_id)
+            .join(Obligation, Obligation.id == evidence_obligation.c.obligation_id)
+            .where(Obligation.period_id == period_id, Version.id.in_(version_ids))
+        )
+    )

@@ -1,0 +1,314 @@
+"""The page of one task: what each slot asks for, its files, and the acts of its owners."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+from tracker.db import db
+from tracker.domain.calendar import local_date
+from tracker.domain.evidence import LATE_DAYS, guess_dates
+from tracker.domain.permissions import LEGAL, OWNERS, Action, TaskSubject, can
+from tracker.errors import InvalidInput, NotFound, TrackerError
+from tracker.models import Obligation, Version
+from tracker.queries import evidence as reads
+from tracker.queries.evidence import Place, VersionRow
+from tracker.queries.subjects import task_subject
+from tracker.queries.task_page import Card, TaskPage, load_task, task_page
+from tracker.services import evidence, indicators
+from tracker.services.evidence import SubmitEntry
+from tracker.web import base
+from tracker.web import task_words as words
+from tracker.web.filters import day_full
+from tracker.web.messages import explain, status_of
+from tracker.web.vocabulary import insufficient_words, kind_words, short_cycle, warning_words
+
+blueprint = Blueprint("task", __name__)
+
+DATES = ("doc_date", "covered_from", "covered_to", "valid_to")
+
+
+@blueprint.context_processor
+def _helpers() -> dict[str, Any]:
+    """What the partials of this page look words up with."""
+    return {
+        "words": words,
+        "kinds": kind_words(),
+        "warning_words": warning_words(),
+        "insufficient_words": insufficient_words(),
+        "short_cycle": short_cycle,
+        "guess": guess_for,
+        "late_days": LATE_DAYS,
+    }
+
+
+def guess_for(row: VersionRow, card: Any) -> dict[str, date | None]:
+    """Dates to propose for a draft: what was typed before, else what the file name says."""
+    found = guess_dates(row.file_name, card.start, card.end)
+    return {"doc_date": found.doc_date, "covered_from": found.covered_from, "covered_to": found.covered_to}
+
+
+def is_insider(subject: TaskSubject) -> bool:
+    """Whether the person works in a department of this task, and so sees its drafts."""
+    actor = base.current_actor()
+    return actor.role in OWNERS | LEGAL and actor.department_id in {subject.owner_id, *subject.cooperating}
+
+
+def _render(
+    year: int,
+    code: str,
+    period_no: str | None,
+    *,
+    problem: TrackerError | None = None,
+    typed: Mapping[str, str] | None = None,
+) -> ResponseReturnValue:
+    """The page; with a problem of one of its small forms, the form is shown open with what was typed."""
+    session, actor = db.session(), base.current_actor()
+    task = load_task(session, office_id=actor.office_id, year=year, code=code)
+    subject = task_subject(task)
+    base.require(Action.SEE_TASK, subject)
+    insider = is_insider(subject)
+    page = task_page(session, task, period_no=period_no, today=base.today(), insider=insider)
+    html = render_template(
+        "task/page.html",
+        page=page,
+        actor=actor,
+        insider=insider,
+        may_upload=can(actor, Action.UPLOAD, subject),
+        may_submit=can(actor, Action.SUBMIT, subject),
+        may_record=can(actor, Action.RECORD_INDICATOR, subject),
+        problem=problem,
+        problem_text=explain(problem) if problem else "",
+        typed=typed or {},
+        slots={card.slot_code: card for card in page.cards},
+        wanting=wanting(page, base.today()),
+        drafts=[item.current for card in page.cards for item in card.items if item.current.state == "draft"],
+        back=_way_back(),
+    )
+    return html, status_of(problem) if problem else 200
+
+
+def wanting(page: TaskPage, today: date) -> list[Card]:
+    """Required slots of the period that still want something now, the most pressing first."""
+    begun_period = page.period is not None and page.period.start <= today
+    found = [
+        card
+        for card in page.cards
+        if card.required
+        and (card.missing or card.stale or card.state in {"returned", "draft"})
+        and card.state not in {"filled", "submitted"}
+        and (card.start <= today or not begun_period)
+    ]
+    return sorted(found, key=lambda card: card.due)
+
+
+def _way_back() -> tuple[str, str]:
+    """The list that this person comes from: address and name."""
+    actor = base.current_actor()
+    return ("/my", _("我的任务")) if actor.role in OWNERS else ("/board", _("看板"))
+
+
+@blueprint.get("/tasks/<int:year>/<code>")
+def page(year: int, code: str) -> ResponseReturnValue:
+    return _render(year, code, request.args.get("period") or None)
+
+
+def _address(place: Place, anchor: str | None = None) -> str:
+    return url_for("task.page", year=place.year, code=place.code, period=place.period_no, _anchor=anchor)
+
+
+def _day(value: str | None) -> date | None:
+    """A date of a form, None when empty; InvalidInput("date_invalid")."""
+    text = (value or "").strip()
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput("date_invalid") from error
+
+
+# --------------------------------------------------------------------------- submitting
+
+
+def _entries(form: MultiDict[str, str]) -> list[SubmitEntry]:
+    """What was said of every confirmed draft; InvalidInput("submit_invalid") for dates that are none."""
+    entries, errors = [], {}
+    for raw in form.getlist("version"):
+        if not raw.isdigit():
+            raise InvalidInput("submit_nothing")
+        number = int(raw)
+        dates: dict[str, date | None] = {}
+        for name in DATES:
+            try:
+                dates[name] = _day(form.get(f"{name}-{number}"))
+            except InvalidInput:
+                errors[number] = InvalidInput("date_invalid", field=name)
+        if number not in errors:
+            entries.append(
+                SubmitEntry(
+                    version_id=number,
+                    doc_date=dates["doc_date"],
+                    covered_from=dates["covered_from"],
+                    covered_to=dates["covered_to"],
+                    valid_to=dates["valid_to"],
+                    late_reason=form.get(f"late_reason-{number}", "")[:2000],
+                    note=form.get(f"note-{number}", "")[:2000],
+                )
+            )
+    if errors:
+        raise InvalidInput("submit_invalid", errors=errors)
+    return entries
+
+
+@blueprint.post("/periods/<int:period_id>/submit")
+def submit(period_id: int) -> ResponseReturnValue:
+    """All confirmed drafts of a period in one go, or none: JSON for the page's script, else back to the page."""
+    session, actor = db.session(), base.current_actor()
+    place = reads.place_of_period(session, period_id)
+    entries = _entries(request.form)
+    allowed = reads.versions_of_period(session, period_id, [entry.version_id for entry in entries])
+    if any(entry.version_id not in allowed for entry in entries):
+        raise NotFound("not_found")
+    done = evidence.submit(session, actor=actor, entries=entries, now=base.now(), address=base.address())
+    count = len(done)
+    base.commit()
+    flash(_("已提交 %(count)s 份材料，等待法制办审核。", count=count), "good")
+    target = _address(place)
+    return jsonify(submitted=count, location=target) if base.wants_json() else redirect(target)
+
+
+# --------------------------------------------------------------------------- withdrawing, continuing
+
+
+@blueprint.post("/versions/<int:version_id>/withdraw")
+def withdraw(version_id: int) -> ResponseReturnValue:
+    session = db.session()
+    place = reads.place_of_version(session, version_id)
+    version = evidence.withdraw(
+        session, actor=base.current_actor(), version_id=version_id, now=base.now(), address=base.address()
+    )
+    name = version.file_name
+    base.commit()
+    flash(_("已撤回“%(file)s”。", file=name), "good")
+    return redirect(_address(place))
+
+
+@blueprint.post("/versions/<int:version_id>/continue")
+def declare(version_id: int) -> ResponseReturnValue:
+    """声明继续有效: of accepted standing material; a draft with the same bytes is withdrawn along with it."""
+    session, actor = db.session(), base.current_actor()
+    obligation_id = request.form.get("obligation", type=int) or 0
+    draft = request.form.get("draft", type=int)
+    place = reads.place_of_obligation(session, obligation_id)
+    try:
+        if draft:
+            evidence.withdraw(session, actor=actor, version_id=draft, now=base.now(), address=base.address())
+        evidence.declare_continuation(
+            session, actor=actor, version_id=version_id, obligation_id=obligation_id,
+            reason=request.form.get("reason", "")[:2000], now=base.now(), address=base.address(),
+        )  # fmt: skip
+    except InvalidInput as problem:
+        session.rollback()
+        problem.data["form"] = f"continue-{obligation_id}"
+        return _render(place.year, place.code, place.period_no, problem=problem, typed=request.form)
+    base.commit()
+    flash(_("已声明继续有效，等待法制办审核。"), "good")
+    return redirect(_address(place))
+
+
+# --------------------------------------------------------------------------- figures
+
+
+@blueprint.post("/periods/<int:period_id>/indicators/<int:indicator_id>")
+def record(period_id: int, indicator_id: int) -> ResponseReturnValue:
+    """One value of one indicator with its qualifier, as-of date and proof."""
+    session = db.session()
+    place = reads.place_of_period(session, period_id)
+    form = request.form
+    try:
+        as_of = _day(form.get("as_of"))
+        if as_of is None:
+            raise InvalidInput("as_of_required", field="as_of")
+        indicators.record_value(
+            session, actor=base.current_actor(), indicator_id=indicator_id, period_id=period_id,
+            value=_number(form.get("value", "")), qualifier=form.get("qualifier", "exact"), as_of=as_of,
+            version_id=form.get("version_id", type=int), now=base.now(), address=base.address(),
+        )  # fmt: skip
+    except InvalidInput as problem:
+        session.rollback()
+        problem.data["form"] = f"figure-{indicator_id}"
+        return _render(place.year, place.code, place.period_no, problem=problem, typed=form)
+    base.commit()
+    flash(_("数值已记录。"), "good")
+    return redirect(_address(place))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.strip().replace(",", "").replace("，", ""))
+    except ValueError as error:
+        raise InvalidInput("value_required", field="value") from error
+
+
+# --------------------------------------------------------------------------- the answer to an upload
+
+
+def draft_answer(version_id: int, obligation_id: int, *, repeated: bool, now: datetime) -> Any:
+    """The JSON for a file that has just become a draft; `html` is its row as the page shows it."""
+    session = db.session()
+    row = reads.version_row(session, version_id, obligation_id)
+    obligation = session.get(Obligation, obligation_id)
+    version = session.get(Version, version_id)
+    if obligation is None or version is None:
+        raise NotFound("not_found")
+    slot = obligation.slot
+    guess = guess_dates(row.file_name, obligation.start, obligation.end)
+    twin = None
+    if row.twin is not None:
+        given = local_date(row.twin.submitted_at or row.twin.uploaded_at, base.zone())
+        twin = {
+            "version_id": row.twin.version_id,
+            "file_name": row.twin.file_name,
+            "on": given.isoformat(),
+            "message": _("与 %(date)s 提交的文件逐字节相同，不能更新本期。", date=day_full(given)),
+        }
+    subject = task_subject(slot.task)
+    html = render_template(
+        "task/_draft.html",
+        row=row,
+        card={
+            "obligation_id": obligation.id, "start": obligation.start, "end": obligation.end,
+            "coverage": slot.coverage, "standing": slot.coverage == "standing", "slot_code": slot.code,
+        },
+        may_submit=can(base.current_actor(), Action.SUBMIT, subject),
+        actor=base.current_actor(),
+        new=True,
+        today=base.today(),
+        problem=None,
+        typed={},
+        number=version.number,
+        **_helpers(),
+    )  # fmt: skip
+    return jsonify(
+        version_id=row.id,
+        evidence_id=row.evidence_id,
+        file_name=row.file_name,
+        size=row.size,
+        guess={
+            name: value.isoformat() if value else None
+            for name, value in (
+                ("doc_date", guess.doc_date),
+                ("covered_from", guess.covered_from),
+                ("covered_to", guess.covered_to),
+            )
+        },
+        duplicate=twin,
+        repeated=repeated,
+        received_at=now.isoformat(),
+        html=html,
+    )
