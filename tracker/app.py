@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None, *, store: ObjectStore | None = 
     settings = settings or config.load(merged_environment(os.environ))
     if not settings.secret_key and not testing:
         raise BadSetting("TRACKER_SECRET_KEY", "is needed (16 characters or more); `tracker up` makes one by itself")
-    app = Flask("tracker")
+    app = Flask("tracker", static_folder=None)  # tracker.web.responses serves the files, by version
     https = settings.base_url.startswith("https://")
     app.config.update(
         SECRET_KEY=settings.secret_key or "only-for-the-tests",

@@ -1,14 +1,15 @@
 """Catalogue files: YAML in and out here, the XLSX template in `catalogue_sheets`; the type is told by content."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
 import yaml
 
 from tracker.adapters import catalogue_sheets
-from tracker.domain.catalogue import INDICATORS, PARTS, SLOTS, TASKS, Catalogue, Column, Problem, Row, Rows, plain
+from tracker.domain.catalogue import INDICATORS, PARTS, SLOTS, TASKS, Catalogue, Column, Problem, Row, Rows
 from tracker.domain.catalogue_check import about_of
+from tracker.domain.catalogue_shape import mapping_of
 from tracker.errors import InvalidInput
 
 MOST_BYTES = 10 << 20
@@ -149,7 +150,9 @@ def _row(
     return Row(place, item.line, values, lines)
 
 
-def _leaves(item: Located, inner: set[tuple[str, ...]], above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any, int]]:
+def _leaves(
+    item: Located, inner: set[tuple[str, ...]], above: tuple[str, ...] = ()
+) -> list[tuple[tuple[str, ...], Any, int]]:
     """(path, value, line) of everything below, opening only the mappings that the columns reach into."""
     found: list[tuple[tuple[str, ...], Any, int]] = []
     for key, value in item.items():
@@ -178,47 +181,15 @@ def dump_yaml(catalogue: Catalogue) -> bytes:
     """The catalogue as the YAML file that `read_rows` reads back to an equal one."""
     data = {
         "catalogue": dict(catalogue.about),
-        "parts": [_mapping_of(part, PARTS) for part in catalogue.parts],
+        "parts": [mapping_of(part, PARTS) for part in catalogue.parts],
         "tasks": [
             {
-                **_mapping_of(task, TASKS),
-                "indicators": [_mapping_of(item, INDICATORS) for item in task.indicators],
-                "evidence": [_mapping_of(slot, SLOTS) for slot in task.slots],
+                **mapping_of(task, TASKS),
+                "indicators": [mapping_of(item, INDICATORS) for item in task.indicators],
+                "evidence": [mapping_of(slot, SLOTS) for slot in task.slots],
             }
             for task in catalogue.tasks
         ],
     }
     text = yaml.dump(data, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10**6)
     return (HEADER + text).encode()
-
-
-# Written even where they say nothing: a reader wants to see that they were thought of.
-ALWAYS = {"cooperating", "outline_points", "sections", "inferred", "required"}
-# Left out where they say what is usual anyway.
-USUAL = {"year_offset": 0, "zero_report_allowed": False}
-
-
-def _mapping_of(source: object, columns: Sequence[Column]) -> Mapping[str, Any]:
-    values = plain(source, tuple(columns))
-    found: dict[str, Any] = {}
-    for column in columns:
-        value = values.get(column.name)
-        silent = value in (None, "", ()) or (column.name in USUAL and value == USUAL[column.name])
-        if column.name not in values or (silent and column.name not in ALWAYS):
-            continue
-        holder = found
-        for key in column.path[:-1]:
-            holder = holder.setdefault(key, {})
-        holder[column.path[-1]] = _yaml_value(value, column)
-    if columns is INDICATORS:
-        found.setdefault("target", None)
-    return found
-
-
-def _yaml_value(value: Any, column: Column) -> Any:
-    if column.kind == "pairs":
-        first, second = column.pair
-        return [{first: head, second: text} for head, text in value]
-    if isinstance(value, tuple):
-        return list(value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -128,7 +128,9 @@ def dump(catalogue: Catalogue) -> bytes:
     items: dict[str, list[dict[str, Any]]] = {
         "部分": [plain(part, SHEETS["部分"]) for part in catalogue.parts],
         "任务": [plain(task, SHEETS["任务"]) for task in catalogue.tasks],
-        "佐证要求": [{"task": task.code, **plain(slot, SHEETS["佐证要求"])} for task in catalogue.tasks for slot in task.slots],
+        "佐证要求": [
+            {"task": task.code, **plain(slot, SHEETS["佐证要求"])} for task in catalogue.tasks for slot in task.slots
+        ],
         "指标": [
             {"task": task.code, **plain(indicator, SHEETS["指标"])}
             for task in catalogue.tasks

@@ -30,7 +30,9 @@ def command(demo: bool, admin_email: str | None, quiet: bool, machine: bool) -> 
     if machine or not quiet:
         answer(result, machine=machine)
     else:
-        answer({key: result[key] for key in ("administrator", "password", "setup_code") if key in result}, machine=False)
+        answer(
+            {key: result[key] for key in ("administrator", "password", "setup_code") if key in result}, machine=False
+        )
 
 
 def initialise(app: Any, *, demo: bool, admin_email: str | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from importlib.util import find_spec
 
 import click
 
@@ -17,7 +18,10 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"tracker.cli.{cmd_name}").command
+        module = f"tracker.cli.{cmd_name}"
+        if find_spec(module) is None:
+            return None
+        command: click.Command = importlib.import_module(module).command
         return command
 
 

@@ -66,9 +66,10 @@ class WorkCalendar:
     """Which days are worked, from the tables known; other years fall back to weekends and fixed holidays."""
 
     def __init__(self, tables: Mapping[int, YearTable]) -> None:
-        self.tables = dict(tables)
-        self._off = {day for table in tables.values() for day in table.off}
-        self._work = {day for table in tables.values() for day in table.work}
+        # Public collections carry the coming year as an empty table until the notice is out: that is no table.
+        self.tables = {year: table for year, table in tables.items() if table.off}
+        self._off = {day for table in self.tables.values() for day in table.off}
+        self._work = {day for table in self.tables.values() for day in table.work}
         self._years: dict[int, list[date]] = {}
 
     def is_workday(self, day: date) -> bool:
@@ -79,6 +80,10 @@ class WorkCalendar:
         if day.weekday() >= SATURDAY:
             return False
         return day.year in self.tables or (day.month, day.day) not in FIXED_HOLIDAYS
+
+    def is_holiday(self, day: date) -> bool:
+        """Whether a table names the day as off, or law does by its date; an ordinary weekend is none."""
+        return day in self._off or (day.year not in self.tables and (day.month, day.day) in FIXED_HOLIDAYS)
 
     def _workdays(self, year: int) -> list[date]:
         known = self._years.get(year)

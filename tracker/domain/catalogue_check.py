@@ -84,12 +84,16 @@ def _deadline(values: Values) -> DeadlineSource:
     )
 
 
-def _check_task(check: Check, row: Row, values: Values, parts: Set[str], departments: Set[str] | None) -> None:
+def _check_task(
+    check: Check, row: Row, values: Values, parts: Set[str], departments: Mapping[str, bool] | None
+) -> None:
     if values["part"] not in parts:
         check.add(row, "part", "part_unknown", TASKS, value=values["part"])
     if departments is not None:
         if values["owner"] not in departments:
             check.add(row, "owner", "department_unknown", TASKS, value=values["owner"])
+        elif departments[values["owner"]]:
+            check.add(row, "owner", "owner_collective", TASKS, value=values["owner"])
         for code in values.get("cooperating", ()):
             if code not in departments:
                 check.add(row, "cooperating", "department_unknown", TASKS, value=code)
@@ -138,8 +142,11 @@ def _task(values: Values, slots: Sequence[Values], indicators: Sequence[Values])
     )
 
 
-def build(rows: Rows, departments: Set[str] | None = None) -> tuple[Catalogue | None, tuple[Problem, ...]]:
-    """The catalogue, or None and every problem of the file. `departments`: codes known here; None: not asked."""
+def build(rows: Rows, departments: Mapping[str, bool] | None = None) -> tuple[Catalogue | None, tuple[Problem, ...]]:
+    """The catalogue, or None and every problem of the file.
+
+    `departments`: code -> whether it is a collective one, which never owns; None: not asked.
+    """
     check = Check(rows)
     if len(rows.tasks) > MOST_TASKS or len(rows.slots) + len(rows.indicators) > MOST_ITEMS:
         return None, (Problem("任务", None, "", "catalogue_too_many", {"most": MOST_TASKS}),)

@@ -64,15 +64,17 @@ def plan_obligations(
     kind = next((kind for kind, length in MONTHS_OF.items() if length == months), DeadlineKind.ANNUAL)
     planned = []
     for number, start, end in cycle_spans(months, plan_year):
-        period = next(period for period in periods if period.start <= end <= period.end)
+        period = next((period for period in periods if period.start <= end <= period.end), None)
+        if period is None:
+            continue  # a task due in November owes nothing for December
         if months > task_months:
             due = period.due  # asked for in the last task period of the cycle
         else:
             due = calendar.add_workdays(end, lags[kind]) if lags[kind] else calendar.prev_workday(end)
-            # The last cycle of a period never outlives the period's own deadline by more than the lag allows.
             if end == period.end:
-                due = max(due, period.due)
+                due = max(due, period.due)  # never asked for before the period itself
         planned.append(
             ObligationPlan(period.period_no, slot.code, number, start, end, due, slot.required, slot.min_count)
         )
-    return tuple(planned)
+    # A task due before the slot's first cycle ends still owes it once.
+    return tuple(planned) or tuple(_whole(slot, period) for period in periods)

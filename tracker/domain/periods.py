@@ -73,7 +73,11 @@ def _fixed(year: int, month: int, day: int, *, exclusive: bool) -> date:
 
 
 def plan_periods(rule: DeadlineRule, plan_year: int, calendar: WorkCalendar) -> tuple[PeriodPlan, ...]:
-    """All periods of a plan year in order, each with its effective due date."""
+    """All periods of a plan year in order, each with its effective due date.
+
+    The nominal end of an annual task is its own date: a report on the year that is due in
+    the next spring is written in that spring, and a table due in November covers to November.
+    """
     if rule.kind in MONTHS_OF:
         return tuple(
             PeriodPlan(
@@ -90,7 +94,8 @@ def plan_periods(rule: DeadlineRule, plan_year: int, calendar: WorkCalendar) -> 
     due = calendar.prev_workday(raw)
     if rule.lag:
         due = calendar.add_workdays(raw, rule.lag)
-    return (PeriodPlan("Y", date(plan_year, 1, 1), date(plan_year, 12, 31), due, stones),)
+    end = date(plan_year, 12, 31) if rule.kind is DeadlineKind.EVENT else raw
+    return (PeriodPlan("Y", date(plan_year, 1, 1), end, due, stones),)
 
 
 def event_deadline(trigger: date, count: int, unit: str, calendar: WorkCalendar) -> EventDeadline:

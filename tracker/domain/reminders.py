@@ -55,11 +55,8 @@ def ladder(
             continue
         nominal = due + timedelta(rule.offset)
         on = calendar.prev_workday(nominal)
-        # An ordinary weekend is no reason to speak of a holiday; a table day off is.
-        named = any(
-            not calendar.is_workday(day) and day.weekday() < 5
-            for day in (on + timedelta(n) for n in range(1, (nominal - on).days + 1))
-        )
+        # An ordinary weekend is no reason to speak of a holiday; a day of a holiday is, be it a Saturday.
+        named = any(calendar.is_holiday(on + timedelta(n)) for n in range(1, (nominal - on).days + 1))
         rungs.append(Rung(rule.code, on, pre_holiday=named, to=rule.to))
     return tuple(rungs)
 

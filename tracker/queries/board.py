@@ -1,4 +1,4 @@
-"""The legal office's one picture: every task's year as tiles, and one tile opened.
+"""The legal office's one picture: every task's year as tiles.
 
 Plain columns only, in a fixed number of statements: the cost follows the
 number of periods shown, never the number of evidence items behind them.
@@ -8,23 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.models import (
     Department,
-    Evidence,
     JobRun,
-    Obligation,
     Part,
     Period,
-    Slot,
     Task,
-    User,
     Version,
-    evidence_obligation,
 )
 
 LIGHTS = ("red", "yellow", "blue", "green", "grey")
@@ -162,11 +156,23 @@ def _tiles(session: Session, office_id: int, year: int) -> dict[int, list[Tile]]
         .order_by(Period.start, Period.id)
     ):
         first, span = _place(start, end, year)
+        beyond = due.year > year
         found[task_id].append(
             Tile(
-                id_, no, light, first_reason(reasons, light), first, span, start, end, due, state, missing,
-                sufficiency, due.year > year,
-            )  # fmt: skip
+                id_,
+                no,
+                light,
+                first_reason(reasons, light),
+                first,
+                span,
+                start,
+                end,
+                due,
+                state,
+                missing,
+                sufficiency,
+                beyond,
+            )
         )
     return found
 
@@ -285,129 +291,3 @@ def exported(board: Board, light: str) -> Iterator[tuple[BoardRow, Tile]]:
             for tile in row.tiles:
                 if not light or tile.light == light:
                     yield row, tile
-
-
-# ---------------------------------------------------------------------- one tile opened
-
-
-@dataclass(frozen=True, slots=True)
-class FileLine:
-    version_id: int
-    file_name: str
-    kind: str
-    state: str
-    submitted_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ObligationLine:
-    id: int
-    name_zh: str
-    name_en: str
-    slot_kind: str
-    required: bool
-    cycle_no: str
-    due: date
-    state: str
-    light: str
-    accepted: int
-    min_count: int
-    missing: int
-    stale_reasons: tuple[str, ...]
-    soon_stale: bool
-    expires_on: date | None
-    files: tuple[FileLine, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PeriodDetail:
-    id: int
-    office_id: int
-    plan_year: int
-    period_no: str
-    start: date
-    end: date
-    due: date
-    tentative: bool
-    milestones: tuple[tuple[str, str], ...]  # (ISO date, text)
-    state: str
-    light: str
-    reasons: tuple[str, ...]
-    insufficient: tuple[str, ...]
-    sufficiency: int
-    missing: int
-    completed_at: datetime | None
-    task_code: str
-    title_zh: str
-    title_en: str
-    owner_zh: str
-    owner_en: str
-    contacts: tuple[str, ...]
-    obligations: tuple[ObligationLine, ...]
-
-
-def read_period(session: Session, office_id: int, period_id: int) -> PeriodDetail | None:
-    """What one tile stands for, in four statements; None when there is no such period in this office."""
-    row = session.execute(
-        select(
-            Period.id, Period.office_id, Period.plan_year, Period.period_no, Period.start, Period.end, Period.due,
-            Period.tentative, Period.milestones, Period.state, Period.light, Period.reasons, Period.insufficient,
-            Period.sufficiency, Period.missing, Period.completed_at, Task.code, Task.title_zh, Task.title_en,
-            Department.name_zh, Department.name_en, Task.owner_id, Task.contact_id,
-        )
-        .join(Task, Task.id == Period.task_id)
-        .join(Department, Department.id == Task.owner_id)
-        .where(Period.id == period_id, Period.office_id == office_id)
-    ).one_or_none()  # fmt: skip
-    if row is None:
-        return None
-    values: tuple[Any, ...] = tuple(row)
-    milestones = tuple((str(day), str(text)) for day, text in values[8])
-    return PeriodDetail(
-        *values[:8],
-        milestones,
-        *values[9:11],
-        tuple(values[11]),
-        tuple(values[12]),
-        *values[13:21],
-        contacts=_contacts(session, values[21], values[22]),
-        obligations=_obligations(session, period_id),
-    )
-
-
-def _contacts(session: Session, owner_id: int, contact_id: int | None) -> tuple[str, ...]:
-    statement = select(User.name).where(User.active.is_(True)).order_by(User.id)
-    if contact_id is not None:
-        statement = statement.where(User.id == contact_id)
-    else:
-        statement = statement.where(User.department_id == owner_id, User.role == "contact")
-    return tuple(session.scalars(statement))
-
-
-def _obligations(session: Session, period_id: int) -> tuple[ObligationLine, ...]:
-    files: dict[int, list[FileLine]] = defaultdict(list)
-    for obligation_id, *rest in session.execute(
-        select(
-            evidence_obligation.c.obligation_id, Version.id, Version.file_name, Version.kind, Version.state,
-            Version.submitted_at,
-        )
-        .join(Evidence, Evidence.id == evidence_obligation.c.evidence_id)
-        .join(Version, Version.evidence_id == Evidence.id)
-        .join(Obligation, Obligation.id == evidence_obligation.c.obligation_id)
-        .where(Obligation.period_id == period_id, Version.state.not_in(("draft", "withdrawn", "superseded")))
-        .order_by(Version.id)
-    ):  # fmt: skip
-        files[obligation_id].append(FileLine(*rest))
-    lines = session.execute(
-        select(
-            Obligation.id, Slot.name_zh, Slot.name_en, Slot.kind, Obligation.required, Obligation.cycle_no,
-            Obligation.due, Obligation.state, Obligation.light, Obligation.accepted, Obligation.min_count,
-            Obligation.missing, Obligation.stale_reasons, Obligation.soon_stale, Obligation.expires_on,
-        )
-        .join(Slot, Slot.id == Obligation.slot_id)
-        .where(Obligation.period_id == period_id)
-        .order_by(Slot.position, Obligation.due, Obligation.id)
-    )  # fmt: skip
-    return tuple(
-        ObligationLine(*line[:12], tuple(line[12]), *line[13:], files=tuple(files.get(line[0], ()))) for line in lines
-    )

@@ -40,7 +40,7 @@ class Twin:
 
 @dataclass(frozen=True)
 class VersionRow:
-    """One version with everything a page says of it. `obligation_id` is None for material taken over from another period."""
+    """One version with everything a page says of it; `obligation_id` is None for material of another period."""
 
     id: int
     evidence_id: int
@@ -124,7 +124,9 @@ def _row(found: Any) -> VersionRow:
 
 def version_row(session: Session, version_id: int, obligation_id: int) -> VersionRow:
     """One version as the page of `obligation_id` shows it; NotFound("not_found")."""
-    found = session.execute(_versions(Version.id == version_id, evidence_obligation.c.obligation_id == obligation_id)).first()
+    found = session.execute(
+        _versions(Version.id == version_id, evidence_obligation.c.obligation_id == obligation_id)
+    ).first()
     if found is None:
         raise NotFound("not_found")
     return _row(found)
@@ -188,10 +190,7 @@ def readable_version(session: Session, version_id: int) -> Version:
         .where(Version.id == version_id)
         .options(
             joinedload(Version.blob),
-            joinedload(Version.evidence)
-            .joinedload(Evidence.slot)
-            .joinedload(Slot.task)
-            .selectinload(Task.cooperating),
+            joinedload(Version.evidence).joinedload(Evidence.slot).joinedload(Slot.task).selectinload(Task.cooperating),
         )
     )
     if version is None:

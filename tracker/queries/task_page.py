@@ -180,9 +180,7 @@ def load_task(session: Session, *, office_id: int, year: int, code: str) -> Task
     return task
 
 
-def task_page(
-    session: Session, task: Task, *, period_no: str | None, today: date, insider: bool
-) -> TaskPage:
+def task_page(session: Session, task: Task, *, period_no: str | None, today: date, insider: bool) -> TaskPage:
     """Everything of the page. `insider`: whoever may see drafts of the departments concerned.
 
     Raises NotFound("not_found") for a period that the task does not have.
@@ -251,9 +249,7 @@ def _cards(session: Session, task: Task, period: PeriodChip, *, insider: bool) -
     return tuple(_card(obligation, slot, rows, period, insider=insider) for obligation, slot in owed)
 
 
-def _card(
-    obligation: Obligation, slot: Slot, rows: Sequence[VersionRow], period: PeriodChip, *, insider: bool
-) -> Card:
+def _card(obligation: Obligation, slot: Slot, rows: Sequence[VersionRow], period: PeriodChip, *, insider: bool) -> Card:
     mine = [
         row
         for row in rows
@@ -261,7 +257,11 @@ def _card(
     ]
     items = items_of(mine, with_drafts=insider)
     ticked = {
-        point for item in items for row in (item.current, *item.earlier) if row.state == "accepted" for point in row.ticked
+        point
+        for item in items
+        for row in (item.current, *item.earlier)
+        if row.state == "accepted"
+        for point in row.ticked
     }
     return Card(
         obligation_id=obligation.id, slot_code=slot.code, name_zh=slot.name_zh, name_en=slot.name_en, kind=slot.kind,
@@ -310,9 +310,7 @@ def _figures(session: Session, task: Task, period: PeriodChip) -> tuple[Figure, 
     return tuple(figures)
 
 
-def _history(
-    session: Session, period: PeriodChip, cards: Sequence[Card], *, insider: bool
-) -> tuple[Happening, ...]:
+def _history(session: Session, period: PeriodChip, cards: Sequence[Card], *, insider: bool) -> tuple[Happening, ...]:
     rows = {row.id: row for card in cards for item in card.items for row in (item.current, *item.earlier)}
     found = []
     if rows:
@@ -349,5 +347,6 @@ def _reminders(session: Session, period_id: int) -> list[Happening]:
         moments.setdefault(key, at)
         people[key].append(name)
     return [
-        Happening(moments[key], "reminder", "", "", "", rung=key[0], people=tuple(names)) for key, names in people.items()
+        Happening(moments[key], "reminder", "", "", "", rung=key[0], people=tuple(names))
+        for key, names in people.items()
     ]

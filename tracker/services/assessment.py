@@ -128,11 +128,13 @@ def _indicator_facts(task: Task, period: Period, values: Sequence[IndicatorValue
 
 
 def reassess(
-    session: Session, period_ids: Iterable[int], *, now: datetime, zone: ZoneInfo = OFFICE_ZONE
+    session: Session, period_ids: Iterable[int], *, now: datetime, zone: ZoneInfo = OFFICE_ZONE, sweeping: bool = False
 ) -> dict[int, PeriodVerdict]:
     """Recomputes and stores everything derived of these periods; the verdicts by period id.
 
-    The cost grows with the number of periods named, in a constant number of statements per task.
+    Only the sweep (`sweeping`) moves `next_attention_at` past `now`, because only it creates what is
+    owed by then; every other change asks the next sweep to look. The cost grows with the number of
+    periods named, in a constant number of statements per task.
     """
     wanted = sorted(set(period_ids))
     if not wanted:
@@ -155,13 +157,18 @@ def reassess(
         for period in periods:
             by_task[period.task_id].append(period)
         for group in by_task.values():
-            verdicts |= _reassess_task(session, group, calendar, today, zone)
+            verdicts |= _reassess_task(session, group, calendar, today, zone, None if sweeping else now)
     session.flush()
     return verdicts
 
 
 def _reassess_task(
-    session: Session, periods: list[Period], calendar: WorkCalendar, today: date, zone: ZoneInfo
+    session: Session,
+    periods: list[Period],
+    calendar: WorkCalendar,
+    today: date,
+    zone: ZoneInfo,
+    look_at: datetime | None,
 ) -> dict[int, PeriodVerdict]:
     task = periods[0].task
     slots = {obligation.slot.code: obligation.slot for period in periods for obligation in period.obligations}
@@ -204,7 +211,7 @@ def _reassess_task(
             tentative=period.tentative,
         )
         verdict = assess_period(facts, today, calendar)
-        _store(period, verdict, zone)
+        _store(period, verdict, zone, look_at)
         verdicts[period.id] = verdict
     return verdicts
 
@@ -221,7 +228,7 @@ def _values_until(values: Sequence[IndicatorValue], period: Period, task: Task) 
     ]
 
 
-def _store(period: Period, verdict: PeriodVerdict, zone: ZoneInfo) -> None:
+def _store(period: Period, verdict: PeriodVerdict, zone: ZoneInfo, look_at: datetime | None) -> None:
     period.state = verdict.state.value
     period.light = verdict.light.value
     period.reasons = list(verdict.reasons)
@@ -229,7 +236,11 @@ def _store(period: Period, verdict: PeriodVerdict, zone: ZoneInfo) -> None:
     period.sufficiency = verdict.sufficiency
     period.complete = verdict.complete
     period.completed_at = verdict.completed_at
-    period.next_attention_at = day_start(verdict.next_attention, zone) if verdict.next_attention else None
+    if look_at is not None:
+        pending = period.next_attention_at
+        period.next_attention_at = min(pending, look_at) if pending else look_at
+    else:
+        period.next_attention_at = day_start(verdict.next_attention, zone) if verdict.next_attention else None
     by_id = {obligation.id: obligation for obligation in period.obligations}
     period.missing = 0
     for part in verdict.obligations:

@@ -51,7 +51,7 @@ def differences(session: Session, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE
         periods = list(session.scalars(select(Period).where(Period.id.in_(chunk))))
         obligations = list(session.scalars(select(Obligation).where(Obligation.period_id.in_(chunk))))
         before = _snapshot(periods, PERIOD), _snapshot(obligations, OBLIGATION)
-        reassess(session, chunk, now=now, zone=zone)
+        reassess(session, chunk, now=now, zone=zone, sweeping=True)
         after = _snapshot(periods, PERIOD), _snapshot(obligations, OBLIGATION)
         for kind, columns, stored, derived in zip(
             ("period", "obligation"), (PERIOD, OBLIGATION), before, after, strict=True

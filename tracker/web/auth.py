@@ -106,7 +106,7 @@ def language() -> ResponseReturnValue:
         user, now = base.current_person(), base.now()
         accounts.choose_language(db.session(), user=user, locale=wished, address=base.address(), now=now)
         base.commit()
-    answer = make_response(redirect(_next_page()))
+    answer = make_response(redirect(base.local_path(request.form.get("next")) or "/"))
     secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
     answer.set_cookie(COOKIE, wished, max_age=YEAR, httponly=True, samesite="Lax", secure=secure)
     return answer

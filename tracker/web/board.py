@@ -15,6 +15,7 @@ from tracker.errors import InvalidInput, NotFound
 from tracker.models import Office
 from tracker.queries import board as queries
 from tracker.queries.board import Board, BoardFilter
+from tracker.queries.board_period import read_period
 from tracker.queries.calendar import load_calendar
 from tracker.web import vocabulary as words
 from tracker.web.base import current_actor, require, today
@@ -92,7 +93,7 @@ def index() -> ResponseReturnValue:
 def period(period_id: int) -> ResponseReturnValue:
     """One tile opened: a fragment for the board's script, a page of its own for everybody else."""
     actor = require(Action.SEE_BOARD)
-    detail = queries.read_period(db.session(), actor.office_id, period_id)
+    detail = read_period(db.session(), actor.office_id, period_id)
     if detail is None:
         raise NotFound("not_found")
     partial = "fragment" in request.args

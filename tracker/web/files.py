@@ -44,7 +44,9 @@ def too_large(_error: RequestEntityTooLarge | None = None) -> ResponseReturnValu
     """413 with the limit in words; also for what a proxy in between let through."""
     db.session.rollback()
     limit = base.settings().max_upload
-    answer = problem(413, "file_too_large", explain(InvalidInput("file_too_large", limit=size_words(limit))), limit=limit)
+    answer = problem(
+        413, "file_too_large", explain(InvalidInput("file_too_large", limit=size_words(limit))), limit=limit
+    )
     answer.headers["Connection"] = "close"  # the rest of the body is of no interest
     return answer
 
@@ -67,8 +69,8 @@ def upload(obligation_id: int) -> ResponseReturnValue:
         received = _receive(spool, base.settings().max_upload)
         if received is None:
             return too_large()
-        facts = content.examine(cast(BinaryIO, spool), name)
-        stored = base.store().put(cast(BinaryIO, spool))
+        facts = content.examine(cast("BinaryIO", spool), name)
+        stored = base.store().put(cast("BinaryIO", spool))
     file = ReceivedFile(stored, name, facts.media_type, facts.embedded_created)
     version_id, repeated = _attach(actor, obligation_id, evidence_id, file, address)
     base.commit()
@@ -159,7 +161,7 @@ def download(version_id: int) -> ResponseReturnValue:
 
 def _headers(version: Version, blob: Blob, *, inline: bool) -> dict[str, str]:
     name = version.file_name
-    plain = "".join(char if char.isascii() and char.isalnum() or char in ".-_" else "_" for char in name)
+    plain = "".join(char if (char.isascii() and char.isalnum()) or char in ".-_" else "_" for char in name)
     kind = "inline" if inline else "attachment"
     sandbox = "" if version.media_type == "application/pdf" else "; sandbox"
     return {
@@ -183,7 +185,7 @@ def _range(size: int, tag: str) -> tuple[int | None, int | None]:
     if (condition.etag or condition.date) and condition.etag != tag:
         return 0, size
     found = wanted.range_for_length(size)
-    return found if found else (None, None)
+    return found or (None, None)
 
 
 def _note(actor: Actor, version_id: int, office_id: int, action: str) -> None:
@@ -211,4 +213,3 @@ def _close(chunks: Iterator[bytes]) -> None:
     close = getattr(chunks, "close", None)
     if close is not None:
         close()
-

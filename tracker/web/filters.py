@@ -120,7 +120,7 @@ def light_word(light: str) -> str:
     """The word of a light, when nothing more exact is to be said."""
     words = {
         "red": gettext("逾期或失效"),
-        "amber": gettext("需要留意"),
+        "yellow": gettext("需要留意"),
         "blue": gettext("待审核"),
         "green": gettext("正常"),
         "grey": gettext("未启动"),

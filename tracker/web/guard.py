@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import LoginManager, UserMixin, current_user, login_user
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
 from tracker.db import db
 from tracker.models import User
@@ -61,7 +62,7 @@ def _instant(name: str) -> datetime | None:
 
 def _load(user_id: str) -> Person | None:
     """The account of the session while it holds; None when it ended (`g.session_ended` then says so)."""
-    user = db.session.get(User, int(user_id)) if user_id.isdigit() else None
+    user = db.session.get(User, int(user_id), options=[joinedload(User.department)]) if user_id.isdigit() else None
     started, seen, now = _instant("started"), _instant("seen"), base.now()
     settings = base.settings()
     idle = timedelta(minutes=settings.idle_minutes)
@@ -105,7 +106,7 @@ def to_login() -> ResponseReturnValue:
     login = url_for("auth.login", next=None if next_page == "/" else next_page)
     if base.wants_json():
         return problem(401, "signed_out", _("登录已过期，请重新登录。"), login=login)
-    if g.get("session_ended"):
+    if g.get("session_ended") or request.method in base.CHANGING:
         flash(_("登录已过期，请重新登录。您填写的内容还在。"), "warning")
     return redirect(login)
 

@@ -21,7 +21,8 @@ def select() -> str:
         chosen = current_user.row.locale if current_user.is_authenticated else None
         chosen = chosen or request.cookies.get(COOKIE)
         if chosen not in LOCALES:
-            chosen = request.accept_languages.best_match(LOCALES, "zh")
+            asked = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
+            chosen = next((language for language in asked if language in LOCALES), "zh")
         g.locale = chosen
     found: str = g.locale
     return found

@@ -35,6 +35,7 @@ SENTENCES: dict[str, str] = {
     "covered_required": N_("请填写材料所属的期间。"),
     "covered_reversed": N_("所属期间的结束日期早于开始日期。"),
     "covered_mismatch": N_("所属期间要包括 %(start)s 至 %(end)s，才能对应本期。"),
+    "date_invalid": N_("日期不对，请按年月日填写。"),
     "valid_to_past": N_("有效期已经过了，这份材料不能再作为有效佐证。"),
     "supplement_reason_required": N_("这份材料形成已超过 %(days)s 天，请说明补录的原因。"),
     # submitting and deciding
@@ -58,6 +59,7 @@ SENTENCES: dict[str, str] = {
     "verdict_unknown": N_("审核结论不对，请重新选择。"),
     "flag_unknown": N_("失效标记不对，请重新选择。"),
     # indicators
+    "as_of_required": N_("请填写截止日期。"),
     "as_of_future": N_("截止日期不能晚于今天。"),
     "evidence_required": N_("请选择证明这个数值的材料。"),
     "evidence_not_accepted": N_("证明数值的材料要先被采纳。"),

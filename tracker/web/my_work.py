@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
+from flask_babel import gettext
 
 from tracker.db import db
 from tracker.domain.calendar import local_date
@@ -24,24 +24,24 @@ blueprint = Blueprint("my_work", __name__)
 def _headings() -> dict[str, tuple[str, str]]:
     """Group -> heading and what belongs there."""
     return {
-        "first": (_("先办"), _("逾期、退回、需更新和三天内到期")),
-        "near": (_("本月"), _("不急，到期前做完即可")),
-        "review": (_("待审核"), _("法制办通常 5 个工作日内答复")),
-        "expiring": (_("即将过期"), _("以前采纳的材料，很快失效")),
-        "rest": (_("其余"), _("以后才到期")),
+        "first": (gettext("先办"), gettext("逾期、退回、需更新和三天内到期")),
+        "near": (gettext("本月"), gettext("不急，到期前做完即可")),
+        "review": (gettext("待审核"), gettext("法制办通常 5 个工作日内答复")),
+        "expiring": (gettext("即将过期"), gettext("以前采纳的材料，很快失效")),
+        "rest": (gettext("其余"), gettext("以后才到期")),
     }
 
 
 def _headline(department: str, urgent: int, total: int) -> str:
     if not department:
-        return _("您还没有分到科室")
+        return gettext("您还没有分到科室")
     if urgent == 1:
-        return _("%(department)s，今天有 1 件要办", department=department)
+        return gettext("%(department)s，今天有 1 件要办", department=department)
     if urgent:
-        return _("%(department)s，今天有 %(count)s 件要办", department=department, count=urgent)
+        return gettext("%(department)s，今天有 %(count)s 件要办", department=department, count=urgent)
     if total:
-        return _("%(department)s，今天没有急着要办的事", department=department)
-    return _("%(department)s还没有任务", department=department)
+        return gettext("%(department)s，今天没有急着要办的事", department=department)
+    return gettext("%(department)s还没有任务", department=department)
 
 
 def fix_by(decided_at: datetime | None) -> date | None:
@@ -54,14 +54,14 @@ def fix_by(decided_at: datetime | None) -> date | None:
 def _act(row: WorkRow) -> tuple[str, bool]:
     """The row's one button: its word, and whether it is the loud one."""
     if row.returned:
-        return _("去补正"), True
+        return gettext("去补正"), True
     if row.group in {"review", "rest"} or not row.owned:
-        return (_("上传"), False) if row.gaps and row.begun and row.group != "rest" else (_("查看"), False)
+        return (gettext("上传"), False) if row.gaps and row.begun and row.group != "rest" else (gettext("查看"), False)
     if row.drafts:
-        return _("去提交"), True
+        return gettext("去提交"), True
     if row.gaps:
-        return _("上传"), True
-    return (_("处理"), True) if row.expiring else (_("查看"), False)
+        return gettext("上传"), True
+    return (gettext("处理"), True) if row.expiring else (gettext("查看"), False)
 
 
 @blueprint.get("/my")
@@ -72,9 +72,7 @@ def index() -> ResponseReturnValue:
         raise Forbidden("not_allowed")
     today = base.today()
     year = min(today.year, person.office.plan_year)
-    work = my_work(
-        db.session(), user_id=person.id, department_id=person.department_id, year=year, today=today
-    )
+    work = my_work(db.session(), user_id=person.id, department_id=person.department_id, year=year, today=today)
     department = zh_en(person.department, "name") if person.department else ""
     urgent = len(work.group("first"))
     return render_template(

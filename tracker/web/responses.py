@@ -7,9 +7,9 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import current_user
+from flask_login import AnonymousUserMixin, current_user
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from tracker import errors
@@ -73,10 +73,11 @@ def _titles() -> dict[int, tuple[str, str]]:
     }
 
 
-def error_page(status: int, code: str, message: str = "", **more: Any) -> ResponseReturnValue:
+def error_page(status: int, code: str, message: str = "", *, title: str = "", **more: Any) -> ResponseReturnValue:
     """The answer to something that went wrong, as a page or as JSON."""
     titles = _titles()
-    title, advice = titles.get(status, titles[500 if status >= 500 else 400])
+    usual, advice = titles.get(status, titles[500 if status >= 500 else 400])
+    title = title or usual
     if base.wants_json():
         return problem(status, code, message or title, **more)
     back = base.local_path(request.referrer)
@@ -86,24 +87,36 @@ def error_page(status: int, code: str, message: str = "", **more: Any) -> Respon
     return make_response(page, status)
 
 
-def _static_digest(app: Flask, name: str, known: dict[tuple[str, int], str]) -> str | None:
-    path = Path(app.static_folder or "") / name
-    try:
-        stamp = path.stat().st_mtime_ns
-    except OSError:
-        return None
-    if (name, stamp) not in known:
-        known[name, stamp] = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
-    return known[name, stamp]
+def _static_version(folder: Path) -> str:
+    """One word for the present state of all static files."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "vendor" not in path.relative_to(folder).parts:
+            digest.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    stamp = folder / "vendor" / ".stamp"
+    digest.update(stamp.read_bytes() if stamp.is_file() else b"")
+    return digest.hexdigest()[:10]
 
 
 def _install_static(app: Flask) -> None:
-    known: dict[tuple[str, int], str] = {}
+    """Static files under a folder that names their version, so that browsers may keep them.
+
+    The version is part of the path, not of the query: a module that imports "./base.js" must get
+    the very module that the page loaded, not a second copy of it.
+    """
+    app.static_folder = "static"
+    version = _static_version(Path(app.root_path) / "static")
+
+    def static(filename: str, version: str = "") -> Response:  # noqa: ARG001 - any version gets the present file
+        return app.send_static_file(filename)
+
+    app.add_url_rule("/static/v/<version>/<path:filename>", "static", static)
+    app.add_url_rule("/static/<path:filename>", "static", static)
 
     @app.url_defaults
-    def with_digest(endpoint: str, values: dict[str, Any]) -> None:
-        if endpoint == "static" and "v" not in values and (digest := _static_digest(app, values["filename"], known)):
-            values["v"] = digest
+    def with_version(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static":
+            values.setdefault("version", version)
 
 
 def _install_headers(app: Flask) -> None:
@@ -116,12 +129,13 @@ def _install_headers(app: Flask) -> None:
         if https:
             response.headers.setdefault("Strict-Transport-Security", f"max-age={YEAR}")
         if request.endpoint == "static":
-            kept = f"public, max-age={YEAR}, immutable" if "v" in request.args else "no-cache"
+            kept = f"public, max-age={YEAR}, immutable" if "version" in (request.view_args or {}) else "no-cache"
             response.headers["Cache-Control"] = kept
             response.headers.pop("Set-Cookie", None)
         elif response.mimetype == "text/html" or response.is_json:
             response.headers.setdefault("Cache-Control", "no-store")
-            response.headers.setdefault("Content-Language", select())
+            if "locale" in g:
+                response.headers.setdefault("Content-Language", g.locale)
         return response
 
 
@@ -135,8 +149,8 @@ def _install_errors(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def token(error: CSRFError) -> ResponseReturnValue:  # noqa: ARG001 - the sentence below says it better
         db.session.rollback()
-        message = _("这个页面打开得太久了，为了安全没有提交。请返回上一页再提交一次，您填写的内容还在。")
-        return error_page(400, "csrf_expired", message)
+        message = _("为了安全，这次没有提交。请返回刚才的页面再提交一次，您填写的内容还在。")
+        return error_page(400, "csrf_expired", message, title=_("这个页面打开得太久了"))
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> ResponseReturnValue:
@@ -149,10 +163,18 @@ def _install_errors(app: Flask) -> None:
             return to_login()
         return error_page(error.code or 500, f"http_{error.code}")
 
+    @app.errorhandler(IntegrityError)
+    def clash(error: IntegrityError) -> ResponseReturnValue:
+        # Two requests wrote the same thing at once; the database let one of them win.
+        app.logger.warning("two writes at once: %s", error.orig)
+        return ours(errors.Conflict("written_twice"))
+
+    @app.errorhandler(InterfaceError)
     @app.errorhandler(OperationalError)
-    def database(error: OperationalError) -> ResponseReturnValue:
+    def database(error: OperationalError | InterfaceError) -> ResponseReturnValue:
         app.logger.error("the database does not answer: %s", error.orig)
         db.session.rollback()
+        g._login_user = AnonymousUserMixin()  # from here on nothing may ask the database
         sentence = explain(errors.Unavailable("database_down"))
         return problem(503, "database_down", sentence) if base.wants_json() else _bare(503, sentence)
 
@@ -167,16 +189,13 @@ def _install_errors(app: Flask) -> None:
 
 def _bare(status: int, message: str) -> ResponseReturnValue:
     """An error page that asks the database for nothing."""
-    g._login_user = None
     titles = _titles()[status]
     page = render_template("error.html", status=status, title=titles[0], message=message, advice="", back=None)
     return make_response(page, status)
 
 
 def _person() -> Any:
-    if g.get("_login_user", False) is None:
-        return None
-    return current_user.row if current_user and current_user.is_authenticated else None
+    return current_user.row if current_user.is_authenticated else None
 
 
 def _tentative_years() -> list[int]:
@@ -196,7 +215,7 @@ def _install_templates(app: Flask) -> None:
             "nav_entries": entries(app, person) if person else [],
             "tentative_years": _tentative_years() if person else [],
             "locales": LOCALES,
-            "locale": select() if person or g.get("_login_user", False) is not None else "zh",
+            "locale": select(),
             "this_page": base.page_of_request(),
             "today": base.today(),
             "demo": base.settings().demo,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
@@ -14,7 +15,7 @@ from tracker.domain.calendar import local_date
 from tracker.domain.evidence import LATE_DAYS, guess_dates
 from tracker.domain.permissions import LEGAL, OWNERS, Action, TaskSubject, can
 from tracker.errors import InvalidInput, NotFound, TrackerError
-from tracker.models import Obligation, Version
+from tracker.models import Obligation, Task
 from tracker.queries import evidence as reads
 from tracker.queries.evidence import Place, VersionRow
 from tracker.queries.subjects import task_subject
@@ -170,6 +171,7 @@ def submit(period_id: int) -> ResponseReturnValue:
     """All confirmed drafts of a period in one go, or none: JSON for the page's script, else back to the page."""
     session, actor = db.session(), base.current_actor()
     place = reads.place_of_period(session, period_id)
+    base.require(Action.SUBMIT, task_subject(session.get_one(Task, place.task_id)))
     entries = _entries(request.form)
     allowed = reads.versions_of_period(session, period_id, [entry.version_id for entry in entries])
     if any(entry.version_id not in allowed for entry in entries):
@@ -263,8 +265,7 @@ def draft_answer(version_id: int, obligation_id: int, *, repeated: bool, now: da
     session = db.session()
     row = reads.version_row(session, version_id, obligation_id)
     obligation = session.get(Obligation, obligation_id)
-    version = session.get(Version, version_id)
-    if obligation is None or version is None:
+    if obligation is None:
         raise NotFound("not_found")
     slot = obligation.slot
     guess = guess_dates(row.file_name, obligation.start, obligation.end)
@@ -281,17 +282,16 @@ def draft_answer(version_id: int, obligation_id: int, *, repeated: bool, now: da
     html = render_template(
         "task/_draft.html",
         row=row,
-        card={
-            "obligation_id": obligation.id, "start": obligation.start, "end": obligation.end,
-            "coverage": slot.coverage, "standing": slot.coverage == "standing", "slot_code": slot.code,
-        },
+        card=SimpleNamespace(
+            obligation_id=obligation.id, start=obligation.start, end=obligation.end, coverage=slot.coverage,
+            standing=slot.coverage == "standing", slot_code=slot.code,
+        ),
         may_submit=can(base.current_actor(), Action.SUBMIT, subject),
         actor=base.current_actor(),
         new=True,
         today=base.today(),
         problem=None,
         typed={},
-        number=version.number,
         **_helpers(),
     )  # fmt: skip
     return jsonify(

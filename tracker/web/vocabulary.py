@@ -187,7 +187,7 @@ def month_words() -> list[str]:
 def short_cycle(number: str) -> str:
     """Y, H1, Q3, M10 without the year: 全年, 上半年, 三季度, 10月."""
     if number == "Y":
-        return _("全年")
+        return str(_("全年"))
     kind, place = number[:1], number[1:]
     if kind == "M" and place.isdigit():
         return month_words()[int(place) - 1]
@@ -195,7 +195,7 @@ def short_cycle(number: str) -> str:
         "Q1": _("一季度"), "Q2": _("二季度"), "Q3": _("三季度"), "Q4": _("四季度"),
         "H1": _("上半年"), "H2": _("下半年"),
     }  # fmt: skip
-    return names.get(number, number)
+    return str(names.get(number, number))
 
 
 def iso_day(value: date | None) -> str:

@@ -91,8 +91,10 @@ if (person) {
   for (const form of document.querySelectorAll("form[data-keep]")) {
     const kept = read(keyOf(form));
     if (kept) restored = restore(form, kept) || restored;
-    form.addEventListener("input", () => remember(form));
-    form.addEventListener("change", () => remember(form));
+  }
+  // Fields may stand elsewhere in the page (form="…"), so the page listens, not the form.
+  for (const kind of ["input", "change"]) {
+    document.addEventListener(kind, (event) => event.target.form?.dataset.keep !== undefined && remember(event.target.form));
   }
   if (restored) flash(document.body.dataset.restored, "info");
 }

@@ -1,0 +1,85 @@
+"""`tracker init`, `audit verify` and `doctor`: what they say and with which exit status they end."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import create_engine, text
+
+from tracker.cli.main import COMMANDS, cli
+
+ENV = {"TRACKER_SECRET_KEY": "a key that is only for tests"}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def run(data: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments, env=ENV | {"TRACKER_DATA": str(data)}, catch_exceptions=False)
+
+
+def change(data: Path, statement: str) -> None:
+    engine = create_engine(f"sqlite:///{data / 'tracker.db'}")
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_init_can_be_run_again_and_tells_the_password_once(data: Path) -> None:
+    first = json.loads(run(data, "init", "--json", "--admin-email", "Admin@Office.example").stdout)
+    assert first["calendars_added"] == 4
+    assert first["administrator"] == "Admin@Office.example"
+    assert len(first["password"]) >= 10
+    again = json.loads(run(data, "init", "--json").stdout)
+    assert again == {"schema": first["schema"], "calendars_added": 0}
+
+
+def test_init_without_an_administrator_gives_the_code_for_the_first_page(data: Path) -> None:
+    result = json.loads(run(data, "init", "--json").stdout)
+    assert len(result["setup_code"]) == 8
+    assert result["setup_code"] in run(data, "init", "--quiet").stdout
+
+
+def test_the_log_is_intact_until_somebody_edits_it(data: Path) -> None:
+    run(data, "init", "--admin-email", "admin@office.example")
+    good = run(data, "audit", "verify", "--json")
+    assert (good.exit_code, json.loads(good.stdout)["broken_at"]) == (0, None)
+    change(data, "UPDATE audit_event SET actor = 'somebody else' WHERE seq = 1")
+    bad = run(data, "audit", "verify", "--json")
+    assert (bad.exit_code, json.loads(bad.stdout)["broken_at"]) == (1, 1)
+    assert "broken at event 1" in run(data, "audit", "verify").stdout
+    change(data, "DELETE FROM audit_event")
+    assert run(data, "audit", "verify").exit_code == 1
+
+
+def test_doctor_names_what_is_missing(data: Path) -> None:
+    run(data, "init", "--admin-email", "admin@office.example")
+    result = run(data, "doctor", "--json")
+    report = json.loads(result.stdout)
+    assert result.exit_code == 1  # no store, no Redis, no mail in these settings
+    assert report["components"] == {
+        "database": "ok",
+        "migrations": "ok",
+        "store": "store_down",
+        "redis": "not_configured",
+    }
+    assert report["differences"] == []
+    assert "sweep: never ran" in report["problems"]
+    change(data, "UPDATE alembic_version SET version_num = '0000'")
+    report = json.loads(run(data, "doctor", "--json").stdout)
+    assert report["components"]["migrations"].startswith("at 0000")
+
+
+def test_every_command_has_help_in_both_languages(data: Path) -> None:
+    for name in COMMANDS:
+        said = run(data, name, "--help").stdout
+        assert any("\u4e00" <= character <= "\u9fff" for character in said), name
+        assert sum(word.isascii() and word.isalpha() for word in said.split()) > 5, name
+
+
+def test_a_wrong_use_ends_with_2(data: Path) -> None:
+    assert run(data, "nothing").exit_code == 2
+    assert run(data, "init", "--nothing").exit_code == 2

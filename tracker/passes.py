@@ -1,0 +1,52 @@
+"""The passes of the machine with their parts joined: what the command line and the workers both run."""
+
+import hashlib
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from flask import Flask
+
+from tracker import clock
+from tracker.adapters.mail import open_mailer
+from tracker.config import Settings
+from tracker.db import db
+from tracker.services import jobs
+from tracker.services.delivery import deliver
+from tracker.services.sweep import sweep
+from tracker.web.mail import renderer
+
+
+def install_id(settings: Settings) -> str:
+    """Tells this installation's messages from another's; says nothing about the key."""
+    return hashlib.sha256(b"install" + settings.secret_key.encode()).hexdigest()[:12]
+
+
+def run_sweep(app: Flask, now: datetime) -> dict[str, Any]:
+    """One sweep as of `now`; the contract's JSON."""
+    settings: Settings = app.extensions["settings"]
+    session = db.session()
+
+    def work() -> dict[str, Any]:
+        return sweep(session, now=now, zone=settings.timezone).as_dict(now)
+
+    return jobs.run(session, "sweep", as_of=now, clock=clock.now, work=work)
+
+
+def run_deliver(app: Flask, now: datetime) -> dict[str, Any]:
+    """One delivery as of `now`; the contract's JSON."""
+    settings: Settings = app.extensions["settings"]
+    session = db.session()
+
+    def work() -> dict[str, Any]:
+        return deliver(
+            session,
+            now=now,
+            open_mailer=partial(open_mailer, settings.smtp),
+            render=renderer(session, settings.base_url),
+            sender=settings.mail_from,
+            install=install_id(settings),
+            zone=settings.timezone,
+        ).as_dict(now)
+
+    return jobs.run(session, "deliver", as_of=now, clock=clock.now, work=work)

@@ -1,0 +1,237 @@
+"""Who is late and what is stale and why: lists of obligations by keyset, fifty at a time.
+
+Each list walks the index (office, light, due, id) from a known place, so a
+page costs the same at 200 obligations and at 200,000.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from tracker.models import Department, Obligation, Period, Slot, Task, User
+
+PAGE = 50
+LISTS = ("late", "stale", "soon", "insufficient")
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionFilter:
+    year: int
+    department: str = ""  # code, empty for all
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One obligation that needs somebody."""
+
+    id: int
+    due: date
+    cycle_no: str
+    state: str
+    light: str
+    missing: int
+    accepted: int
+    min_count: int
+    stale_reasons: tuple[str, ...]
+    expires_on: date | None
+    slot_zh: str
+    slot_en: str
+    task_code: str
+    title_zh: str
+    title_en: str
+    plan_year: int
+    period_id: int
+    period_no: str
+    owner_code: str
+    owner_zh: str
+    owner_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeakPeriod:
+    """A period that is over, in time or not, and not sufficient."""
+
+    id: int
+    due: date
+    period_no: str
+    plan_year: int
+    insufficient: tuple[str, ...]
+    sufficiency: int
+    task_code: str
+    title_zh: str
+    title_en: str
+    owner_code: str
+    owner_zh: str
+    owner_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    id: int
+    code: str
+    title_zh: str
+    title_en: str
+
+
+def owners(session: Session, office_id: int, year: int) -> list[Owner]:
+    """Departments that own tasks of the year."""
+    owning = select(Task.owner_id).where(Task.office_id == office_id, Task.plan_year == year).distinct()
+    rows = session.execute(
+        select(Department.id, Department.code, Department.name_zh, Department.name_en)
+        .where(Department.id.in_(owning.scalar_subquery()))
+        .order_by(Department.position, Department.id)
+    )
+    return [Owner(*row) for row in rows]
+
+
+def _of_list(kind: str, office_id: int, year: int, today: date) -> list[ColumnElement[bool]]:
+    """What belongs to a list. The year is a range of due dates too, so that the index serves it."""
+    light = "yellow" if kind == "soon" else "red"
+    found: list[ColumnElement[bool]] = [
+        Obligation.office_id == office_id,
+        Obligation.light == light,
+        Obligation.due >= date(year, 1, 1),
+    ]
+    if kind == "late":
+        found += [Obligation.due < today, Obligation.required.is_(True)]
+    elif kind == "stale":
+        found += [Obligation.state == "stale"]
+    else:
+        found += [Obligation.soon_stale.is_(True)]
+    found.append(Period.plan_year == year)
+    return found
+
+
+def _keyset(due: ColumnElement[Any], key: ColumnElement[Any], after: tuple[date, int]) -> ColumnElement[bool]:
+    # The first condition is implied by the second and is what an index can start from.
+    return and_(due >= after[0], or_(due > after[0], and_(due == after[0], key > after[1])))
+
+
+def read_list(
+    session: Session,
+    kind: str,
+    office_id: int,
+    wanted: AttentionFilter,
+    today: date,
+    after: tuple[date, int] | None = None,
+    limit: int = PAGE,
+) -> tuple[list[Line], bool]:
+    """One page of `late`, `stale` or `soon`, most urgent first, and whether there is more.
+
+    `after` is (due, id) of the last line of the page before.
+    """
+    chosen = (
+        select(Obligation.id)
+        .join(Period, Period.id == Obligation.period_id)
+        .where(*_of_list(kind, office_id, wanted.year, today))
+    )
+    if wanted.department:
+        chosen = _owned(chosen.join(Task, Task.id == Period.task_id), wanted.department, office_id)
+    if after:
+        chosen = chosen.where(_keyset(Obligation.due.expression, Obligation.id.expression, after))
+    ids = session.scalars(chosen.order_by(Obligation.due, Obligation.id).limit(limit + 1)).all()
+    return _lines(session, ids[:limit]), len(ids) > limit
+
+
+def _owned(statement: Any, code: str, office_id: int) -> Any:
+    # `Any`: each statement keeps its own columns.
+    owner = select(Department.id).where(Department.code == code, Department.office_id == office_id).scalar_subquery()
+    return statement.where(Task.owner_id == owner)
+
+
+def _lines(session: Session, ids: Sequence[int]) -> list[Line]:
+    """The columns of these obligations only, after the page was chosen."""
+    rows = session.execute(
+        select(
+            Obligation.id, Obligation.due, Obligation.cycle_no, Obligation.state, Obligation.light, Obligation.missing,
+            Obligation.accepted, Obligation.min_count, Obligation.stale_reasons, Obligation.expires_on, Slot.name_zh,
+            Slot.name_en, Task.code, Task.title_zh, Task.title_en, Period.plan_year, Period.id, Period.period_no,
+            Department.code, Department.name_zh, Department.name_en,
+        )
+        .join(Period, Period.id == Obligation.period_id)
+        .join(Task, Task.id == Period.task_id)
+        .join(Slot, Slot.id == Obligation.slot_id)
+        .join(Department, Department.id == Task.owner_id)
+        .where(Obligation.id.in_(ids))
+        .order_by(Obligation.due, Obligation.id)
+    )  # fmt: skip
+    found: list[list[Any]] = [[*row[:8], tuple(row[8]), *row[9:]] for row in rows]
+    return [Line(*values) for values in found]
+
+
+def read_insufficient(
+    session: Session,
+    office_id: int,
+    wanted: AttentionFilter,
+    after: tuple[date, int] | None = None,
+    limit: int = PAGE,
+) -> tuple[list[WeakPeriod], bool]:
+    """Periods that are red for being insufficient, oldest deadline first."""
+    statement = (
+        select(
+            Period.id, Period.due, Period.period_no, Period.plan_year, Period.insufficient, Period.sufficiency,
+            Task.code, Task.title_zh, Task.title_en, Department.code, Department.name_zh, Department.name_en,
+        )
+        .join(Task, Task.id == Period.task_id)
+        .join(Department, Department.id == Task.owner_id)
+        .where(*_weak(office_id, wanted.year))
+    )  # fmt: skip
+    if wanted.department:
+        statement = statement.where(Department.code == wanted.department)
+    if after:
+        statement = statement.where(_keyset(Period.due.expression, Period.id.expression, after))
+    rows = session.execute(statement.order_by(Period.due, Period.id).limit(limit + 1)).all()
+    found: list[list[Any]] = [[*row[:4], tuple(row[4]), *row[5:]] for row in rows[:limit]]
+    return [WeakPeriod(*values) for values in found], len(rows) > limit
+
+
+def _weak(office_id: int, year: int) -> list[ColumnElement[bool]]:
+    return [
+        Period.office_id == office_id,
+        Period.plan_year == year,
+        Period.light == "red",
+        Period.state == "insufficient",
+    ]
+
+
+def count_lists(session: Session, office_id: int, wanted: AttentionFilter, today: date) -> dict[str, int]:
+    """How long each list is, under the same filter; two statements."""
+    red = Obligation.light == "red"
+    late = and_(red, Obligation.due < today, Obligation.required.is_(True))
+    stale = and_(red, Obligation.state == "stale")
+    soon = and_(Obligation.light == "yellow", Obligation.soon_stale.is_(True))
+    statement = (
+        select(func.count().filter(late), func.count().filter(stale), func.count().filter(soon))
+        .select_from(Obligation)
+        .join(Period, Period.id == Obligation.period_id)
+        .where(
+            Obligation.office_id == office_id,
+            Obligation.light.in_(("red", "yellow")),
+            Obligation.due >= date(wanted.year, 1, 1),
+            Period.plan_year == wanted.year,
+        )
+    )
+    weak = select(func.count()).select_from(Period).where(*_weak(office_id, wanted.year))
+    if wanted.department:
+        statement = _owned(statement.join(Task, Task.id == Period.task_id), wanted.department, office_id)
+        weak = _owned(weak.join(Task, Task.id == Period.task_id), wanted.department, office_id)
+    counts = session.execute(statement).one()
+    return {"late": counts[0], "stale": counts[1], "soon": counts[2], "insufficient": session.scalar(weak) or 0}
+
+
+def contacts(session: Session, office_id: int) -> dict[str, list[str]]:
+    """Department code → names of its active contacts, for the list that is called through by telephone."""
+    found: dict[str, list[str]] = {}
+    rows = session.execute(
+        select(Department.code, User.name)
+        .join(User, User.department_id == Department.id)
+        .where(Department.office_id == office_id, User.role == "contact", User.active.is_(True))
+        .order_by(User.id)
+    )
+    for code, name in rows:
+        found.setdefault(code, []).append(name)
+    return found

@@ -1,0 +1,41 @@
+"""What the machine did and when: one row a pass, so that a person can see whether it is alive."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from tracker.models import JobRun
+
+
+def write(session: Session) -> None:
+    """Begins a write transaction; SQLite takes its writer's lock now and waits for it."""
+    if session.in_transaction():
+        session.rollback()
+    session.connection(execution_options={"write": True})
+
+
+def run(
+    session: Session, job: str, *, as_of: datetime, clock: Callable[[], datetime], work: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Does `work`, keeping a JobRun of it. Commits: passes are made of many small transactions.
+
+    An exception is recorded and raised again.
+    """
+    write(session)
+    row = JobRun(job=job, as_of=as_of, started_at=clock())
+    session.add(row)
+    session.commit()
+    try:
+        result = work()
+    except Exception as error:
+        session.rollback()
+        write(session)
+        row.finished_at, row.error = clock(), f"{type(error).__name__}: {error}"[:2000]
+        session.commit()
+        raise
+    write(session)
+    row.finished_at, row.result = clock(), result
+    session.commit()
+    return result

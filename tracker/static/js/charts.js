@@ -1,0 +1,78 @@
+// Draws the leaders' page with the vendored ECharts (SVG). A click on a bar opens the rows behind it;
+// the same figures stand in tables, for print and for screen readers.
+
+for (const button of document.querySelectorAll('[data-print]')) {
+  button.hidden = false;
+  button.addEventListener('click', () => window.print());
+}
+
+const source = document.getElementById('charts');
+const wide = window.matchMedia('(min-width: 721px)');
+const FONT = getComputedStyle(document.documentElement).getPropertyValue('--font').trim() || 'sans-serif';
+const text = { fontFamily: FONT, fontSize: 12, color: '#55606f' };
+const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
+
+function stacked(data) {
+  return {
+    animation: !still,
+    animationDuration: 300,
+    textStyle: text,
+    grid: { left: 8, right: 16, top: 36, bottom: 4, containLabel: true },
+    legend: { top: 0, left: 0, itemWidth: 12, itemHeight: 12, textStyle: text },
+    tooltip: { show: false },
+    xAxis: { type: 'value', minInterval: 1, axisLabel: text, splitLine: { lineStyle: { color: '#eef1f4' } } },
+    yAxis: { type: 'category', data: data.names, axisTick: { show: false }, axisLine: { show: false }, axisLabel: { ...text, width: 200, overflow: 'truncate' } },
+    series: data.series.map((one) => ({
+      name: one.name,
+      type: 'bar',
+      stack: 'all',
+      barMaxWidth: 16,
+      itemStyle: { color: one.colour },
+      cursor: 'pointer',
+      label: { show: true, color: '#fff', fontSize: 11, formatter: ({ value }) => (value > 2 ? value : '') },
+      data: one.values,
+    })),
+  };
+}
+
+function trend(data) {
+  const line = (one, more) => ({
+    name: one.name, type: 'line', data: one.values, symbolSize: 7, itemStyle: { color: one.colour }, lineStyle: { color: one.colour, width: 2 }, ...more,
+  });
+  return {
+    animation: !still,
+    animationDuration: 300,
+    textStyle: text,
+    grid: { left: 8, right: 24, top: 36, bottom: 4, containLabel: true },
+    legend: { top: 0, left: 0, textStyle: text },
+    tooltip: { show: false },
+    xAxis: { type: 'category', data: data.months, axisLabel: text, axisTick: { show: false } },
+    yAxis: { type: 'value', minInterval: 1, axisLabel: text, splitLine: { lineStyle: { color: '#eef1f4' } } },
+    series: [
+      line(data.due, { step: 'end', symbol: 'emptyCircle', lineStyle: { color: data.due.colour, width: 2, type: 'dashed' } }),
+      line(data.complete, { symbol: 'circle', label: { show: true, fontSize: 11, color: '#1d6b45', position: 'bottom' } }),
+    ],
+  };
+}
+
+async function draw() {
+  const charts = JSON.parse(source.textContent);
+  const echarts = await import(document.querySelector('[data-echarts]').dataset.echarts);
+  const drawn = [];
+  for (const place of document.querySelectorAll('[data-chart]')) {
+    const name = place.dataset.chart;
+    const data = charts[name];
+    if (name === 'departments') place.style.height = `${60 + data.names.length * 26}px`;
+    else place.style.height = '240px';
+    place.style.display = 'block';
+    const chart = echarts.init(place, null, { renderer: 'svg' });
+    chart.setOption(name === 'departments' ? stacked(data) : trend(data));
+    chart.on('click', (event) => {
+      location.assign(name === 'departments' ? data.series[event.seriesIndex].links[event.dataIndex] : data.link);
+    });
+    drawn.push(chart);
+  }
+  window.addEventListener('resize', () => { for (const chart of drawn) chart.resize(); });
+}
+
+if (source && wide.matches) draw().catch((reason) => console.warn(reason));

@@ -1,0 +1,76 @@
+"""The digest as its reader sees it: subject, text and HTML in his language. No personal data (rules.md 11.5)."""
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+
+from flask import render_template
+from flask_babel import force_locale
+from sqlalchemy.orm import Session
+
+from tracker.models import User
+from tracker.queries.calendar import load_calendar
+from tracker.queries.digest import Line
+from tracker.services.delivery import Render, Rendered
+from tracker.web.filters import due_words
+from tracker.web.locale import LOCALES, gettext
+
+LIGHTS = {
+    "overdue": ("▲", "#b42318", "#fdecea"),
+    "due_now": ("◆", "#855400", "#fdf3dc"),
+    "returned": ("◆", "#855400", "#fdf3dc"),
+    "stale": ("▲", "#b42318", "#fdecea"),
+    "soon_stale": ("◆", "#855400", "#fdf3dc"),
+    "due_later": ("○", "#5a6473", "#edf0f3"),
+}
+
+
+def group_words() -> dict[str, str]:
+    return {
+        "overdue": gettext("逾期或不充分"),
+        "due_now": gettext("三天内到期"),
+        "returned": gettext("被退回，请补正"),
+        "stale": gettext("材料已失效，请更新"),
+        "soon_stale": gettext("材料即将失效"),
+        "due_later": gettext("近期到期"),
+    }
+
+
+def subject(lines: Sequence[Line], today: date) -> str:
+    """【法治任务】逾期2项 待补3项 临期1项（2026-10-13）, naming only what there is."""
+    late = sum(line.group == "overdue" for line in lines)
+    mend = sum(line.group in {"returned", "stale", "soon_stale"} for line in lines)
+    soon = sum(line.group in {"due_now", "due_later"} for line in lines)
+    parts = []
+    if late:
+        parts.append(gettext("逾期%(count)s项", count=late))
+    if mend:
+        parts.append(gettext("待补%(count)s项", count=mend))
+    if soon:
+        parts.append(gettext("临期%(count)s项", count=soon))
+    return gettext("【法治任务】%(what)s（%(day)s）", what=" ".join(parts), day=today.isoformat())
+
+
+def renderer(session: Session, base_url: str) -> Render:
+    """A function that renders one person's digest; needs an application context."""
+    calendar = load_calendar(session)
+
+    def render(person: User, lines: Sequence[Line], today: date) -> Rendered:
+        with force_locale(person.locale if person.locale in LOCALES else "zh"):
+            values = {
+                "groups": [(name, list(members)) for name, members in groupby(lines, key=lambda line: line.group)],
+                "words": group_words(),
+                "lights": LIGHTS,
+                "person": person,
+                "day": today,
+                "when": {line.period_id: due_words(line.due, today, calendar) for line in lines},
+                "base_url": base_url,
+                "pre_holiday": any(line.pre_holiday for line in lines),
+            }
+            return Rendered(
+                subject(lines, today),
+                render_template("mail/digest.txt", **values),
+                render_template("mail/digest.html", **values),
+            )
+
+    return render

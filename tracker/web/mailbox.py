@@ -1,0 +1,92 @@
+"""The mailbox of the embedded run: what the product sent, to look at. Only there and only on this machine."""
+
+import email
+import email.policy
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
+from mailbox import Maildir
+from pathlib import Path
+
+from flask import Blueprint, Response, render_template
+from flask.typing import ResponseReturnValue
+
+from tracker.errors import NotFound
+from tracker.web.base import on_loopback, public, settings
+
+blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
+
+SHOWN = 200
+# A mail may style itself, and nothing more: no script, no picture from elsewhere, no form.
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    key: str
+    to: str
+    subject: str
+    at: datetime | None
+
+
+def _box() -> Maildir:
+    folder = settings().data / "mail"
+    if not settings().demo or not on_loopback() or not folder.is_dir():
+        raise NotFound("not_found")
+    return Maildir(folder, create=False)
+
+
+def _message(box: Maildir, key: str) -> EmailMessage:
+    try:
+        parsed = email.message_from_bytes(box.get_bytes(key), policy=email.policy.default)
+    except (KeyError, OSError) as error:
+        raise NotFound("not_found") from error
+    assert isinstance(parsed, EmailMessage)
+    return parsed
+
+
+def _item(key: str, message: EmailMessage) -> Item:
+    stamp = str(message["Date"] or "")
+    try:
+        at = parsedate_to_datetime(stamp)
+    except ValueError:
+        at = None
+    return Item(key, str(message["To"] or ""), str(message["Subject"] or ""), at)
+
+
+def _newest(box: Maildir) -> list[str]:
+    keys = [key for key in box.iterkeys() if Path(key).name == key]
+    return sorted(keys, reverse=True)[:SHOWN]
+
+
+@blueprint.get("/")
+@public
+def index() -> ResponseReturnValue:
+    box = _box()
+    items = [_item(key, _message(box, key)) for key in _newest(box)]
+    return render_template("mailbox/index.html", items=items)
+
+
+@blueprint.get("/<key>")
+@public
+def show(key: str) -> ResponseReturnValue:
+    box = _box()
+    message = _message(box, key)
+    plain = message.get_body(("plain",))
+    return render_template("mailbox/show.html", item=_item(key, message), text=plain.get_content() if plain else "")
+
+
+@blueprint.get("/<key>/html")
+@public
+def html(key: str) -> ResponseReturnValue:
+    """The HTML part alone, for the frame that shows it."""
+    body = _message(_box(), key).get_body(("html",))
+    if body is None:
+        raise NotFound("not_found")
+    response = Response(body.get_content(), mimetype="text/html")
+    response.headers["Content-Security-Policy"] = MAIL_POLICY
+    return response

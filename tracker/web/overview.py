@@ -1,0 +1,71 @@
+"""One page for the leaders: how far, where it is red, what turns red next; every figure opens its rows."""
+
+from flask import Blueprint, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from tracker.db import db
+from tracker.domain.permissions import Action
+from tracker.queries import overview as queries
+from tracker.queries.calendar import load_calendar
+from tracker.queries.overview import Overview
+from tracker.web import vocabulary as words
+from tracker.web.base import require, today, zone
+from tracker.web.board import plan_year
+from tracker.web.filters import zh_en
+
+blueprint = Blueprint("overview", __name__, url_prefix="/overview")
+
+COLOURS = {"red": "#b42318", "yellow": "#c98a0c", "blue": "#1f5fa8", "green": "#2b8a5a", "grey": "#aab3bf"}
+
+
+def _charts(found: Overview, year: int) -> dict[str, object]:
+    """What the page's script draws; the same figures stand in tables beside it."""
+    lights = words.light_words()
+    # Drawn from the bottom up: the table's first department comes last.
+    departments = list(reversed(found.departments))
+    stacked = [
+        {
+            "name": f"{words.SYMBOLS[light]} {lights[light]}",
+            "colour": COLOURS[light],
+            "values": [share.lights[light] for share in departments],
+            "links": [url_for("board.index", year=year, dept=share.code, light=light) for share in departments],
+        }
+        for light in ("green", "blue", "yellow", "red", "grey")
+    ]
+    so_far = today().month if today().year == year else 12 if today().year > year else 0
+    return {
+        "departments": {"names": [zh_en(share, "title") for share in departments], "series": stacked},
+        "trend": {
+            "months": words.month_words(),
+            "due": {"name": _("累计应完成"), "colour": COLOURS["grey"], "values": [m.due_so_far for m in found.months]},
+            "complete": {
+                "name": _("累计已完成"),
+                "colour": COLOURS["green"],
+                "values": [m.complete_so_far if m.month <= so_far else None for m in found.months],
+            },
+            "link": url_for("board.index", year=year),
+        },
+    }
+
+
+@blueprint.get("")
+def index() -> ResponseReturnValue:
+    actor = require(Action.SEE_OVERVIEW)
+    session = db.session()
+    year = plan_year(actor.office_id)
+    found = queries.read_overview(session, actor.office_id, year, today(), zone())
+    calendar = load_calendar(session)
+    return render_template(
+        "overview/index.html",
+        found=found,
+        year=year,
+        at=today(),
+        charts=_charts(found, year),
+        late={item.due: max(0, calendar.workdays_between(item.due, today())) for item in found.red},
+        why=words.tile_words(),
+        months=words.month_words(),
+        light_words=words.light_words(),
+        short_cycle=words.short_cycle,
+        ahead=queries.AHEAD,
+    )
