@@ -7,7 +7,7 @@ Accounts are roles, not persons; their passwords are random in every installatio
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -54,7 +54,15 @@ CATALOGUE, ORGANISATION = CATALOGUES / "dagang.yaml", CATALOGUES / "organisation
 # Year tasks whose deadline the demo moves near, in days from now: "due soon" is to be seen on any day.
 SOON = {"T44": 4, "T15": 9, "T51": 12}
 BEHIND = {"T02", "T26"}  # their counts lag
-CYCLE_WORDS = {"Y": "全年", "H1": "上半年", "H2": "下半年", "Q1": "第一季度", "Q2": "第二季度", "Q3": "第三季度", "Q4": "第四季度"}
+CYCLE_WORDS = {
+    "Y": "全年",
+    "H1": "上半年",
+    "H2": "下半年",
+    "Q1": "第一季度",
+    "Q2": "第二季度",
+    "Q3": "第三季度",
+    "Q4": "第四季度",
+}
 OFFICE_ROLES = (
     ("fzb-shenhe1", "法制办审核员甲", Role.REVIEWER, "fzb"),
     ("fzb-shenhe2", "法制办审核员乙", Role.REVIEWER, "fzb"),
@@ -131,8 +139,13 @@ def _near(rows: Rows, today: date, year: int) -> Rows:
 
 
 def _people(
-    session: Session, office: Office, departments: dict[str, Department], owners: set[int], now: datetime, data: Path | None
-) -> dict[str, User]:
+    session: Session,
+    office: Office,
+    departments: dict[str, Department],
+    owners: set[int],
+    now: datetime,
+    data: Path | None,
+) -> dict[str, User]:  # fmt: skip
     """Accounts by the local part of their address."""
     wanted = list(OFFICE_ROLES)
     for code, department in departments.items():
@@ -156,9 +169,17 @@ def _people(
     session.flush()
     if data is not None:
         lines = [f"{user.email}\t{word}\t{user.name}" for user, word in zip(people.values(), passwords, strict=True)]
-        with os.fdopen(os.open(data / "accounts.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        with os.fdopen(
+            os.open(data / "accounts.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as out:
             out.write("\n".join(lines) + "\n")
     return people
+
+
+def _note_accounts(path: Path, accounts: Iterable[tuple[User, str]]) -> None:
+    lines = [f"{user.email}\t{password}\t{user.name}\n" for user, password in accounts]
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        out.writelines(lines)
 
 
 # -- material ----------------------------------------------------------------------------------------------------------
@@ -182,16 +203,18 @@ def _store_items(
     now: datetime, year: int,
 ) -> dict[int, list[Version]]:  # fmt: skip
     """Puts all files into the store and writes their rows; versions by the place of their item."""
-    jobs_to_do = [(place, number, piece) for place, item in enumerate(items) for number, piece in enumerate(item.pieces, 1)]
-    sheets = [_sheet(items[place], piece, f"{items[place].code}-{place}-{number}", year) for place, number, piece in jobs_to_do]
-    made = [(make(piece.extension, sheet)) for (_, _, piece), sheet in zip(jobs_to_do, sheets, strict=True)]
+    parts = [(place, number, piece) for place, item in enumerate(items) for number, piece in enumerate(item.pieces, 1)]
+    made = [
+        make(piece.extension, _sheet(items[place], piece, f"{items[place].code}-{place}-{number}", year))
+        for place, number, piece in parts
+    ]
     with ThreadPoolExecutor(8) as pool:
         stored = list(pool.map(lambda content: store.put(io.BytesIO(content)), made))
     versions: dict[int, list[Version]] = {place: [] for place in range(len(items))}
     uploaders = {user.department_id: user for key, user in people.items() if key.endswith("-jingban")}
     uploaders[people["fzb-shenhe2"].department_id] = people["fzb-shenhe2"]
     evidences: dict[int, Evidence] = {}
-    for (place, number, piece), kept in zip(jobs_to_do, stored, strict=True):
+    for (place, number, piece), kept in zip(parts, stored, strict=True):
         item = items[place]
         uploader = uploaders[item.obligations[0].slot.task.owner_id]
         if place not in evidences:
@@ -200,7 +223,9 @@ def _store_items(
                 created_by_id=uploader.id, created_at=_instant(piece, now, 9), obligations=list(item.obligations),
             )  # fmt: skip
         name = file_name(item, piece, number, year)
-        versions[place].append(_version(evidences[place], piece, number, name, kept, uploader, people["fzb-shenhe1"], now))
+        versions[place].append(
+            _version(evidences[place], piece, number, name, kept, uploader, people["fzb-shenhe1"], now)
+        )
     session.add_all(evidences.values())
     session.flush()
     _tell_returned(session, items, versions, now)
@@ -223,7 +248,14 @@ def _instant(piece: Piece, now: datetime, hour: int, day: date | None = None) ->
 
 
 def _version(
-    item: Evidence, piece: Piece, number: int, name: str, kept: StoredObject, uploader: User, reviewer: User, now: datetime
+    item: Evidence,
+    piece: Piece,
+    number: int,
+    name: str,
+    kept: StoredObject,
+    uploader: User,
+    reviewer: User,
+    now: datetime,
 ) -> Version:
     handed_in = None if piece.handed_in is None else _instant(piece, now, 15)
     version = Version(
@@ -318,5 +350,3 @@ def _judge(session: Session, office: Office, now: datetime) -> None:
             period.next_attention_at = now
     session.commit()
     jobs.run(session, "sweep", as_of=now, clock=lambda: now, work=lambda: sweep(session, now=now).as_dict(now))
-
-

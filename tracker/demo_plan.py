@@ -194,7 +194,9 @@ class Planner:
                 serves = left[:1]
             if not serves:
                 return
-            piece = self._piece(first, "accepted", max(day + timedelta(2), day), doc_date=day, flags=flags, valid_to=valid_to)
+            piece = self._piece(
+                first, "accepted", max(day + timedelta(2), day), doc_date=day, flags=flags, valid_to=valid_to
+            )
             self.items.append(Item(tuple(serves), (piece,)))
             if since is not None:
                 return  # it has expired and nobody has sent the next one

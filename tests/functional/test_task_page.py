@@ -163,8 +163,9 @@ def test_an_unknown_period_or_task_is_not_found(login: Login, office: OfficeKit)
 
 
 @pytest.mark.parametrize(
-    ("who", "status"), [("contact", 200), ("contact_sfs", 200), ("contact_dzb", 403), ("reviewer", 200), ("deputy", 200),
-                        ("inspector", 200), ("sysadmin", 403), ("auditadmin", 403)]
+    ("who", "status"),
+    [("contact", 200), ("contact_sfs", 200), ("contact_dzb", 403), ("reviewer", 200), ("deputy", 200),
+     ("inspector", 200), ("sysadmin", 403), ("auditadmin", 403)],
 )  # fmt: skip
 def test_who_sees_a_task(login: Login, office: OfficeKit, who: str, status: int) -> None:
     assert login(who).get("/tasks/2026/T01?period=Q4").status_code == status
@@ -325,7 +326,7 @@ def test_an_expired_session_is_told_and_nothing_happens(
     assert session.get_one(Version, version).state == "draft"
 
 
-# -- withdrawing, mending, continuing ------------------------------------------------------------------------------------
+# -- withdrawing, mending, continuing ----------------------------------------------------------------------------------
 
 
 def test_withdrawing_what_is_not_reviewed(

@@ -84,7 +84,7 @@ class PostgresTemplates:
             self._made[name] = _make(self._named(f"template_{name}"), fill)
         return self._made[name]
 
-    def copy(self, name: str, folder: Path) -> Database:
+    def copy(self, name: str, folder: Path) -> Database:  # noqa: ARG002 - as the other one takes it
         self._count += 1
         made = f"test_{self._count}"
         self._run(f"CREATE DATABASE {made} TEMPLATE template_{name}")

@@ -1,9 +1,9 @@
-"""An object store in a folder, for unit tests that have no business with S3; keeps the contract of `ports.ObjectStore`."""
+"""An object store in a folder, for unit tests that have no business with S3; it keeps `ports.ObjectStore`."""
 
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tracker import errors
 from tracker.ports import StoredObject
@@ -37,11 +37,7 @@ class FolderStore:
 class DownStore(FolderStore):
     """A store that does not answer."""
 
-    def put(self, source: BinaryIO) -> StoredObject:
+    def _down(self, *_: Any, **__: Any) -> Any:
         raise errors.Unavailable("store_down")
 
-    def read(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        raise errors.Unavailable("store_down")
-
-    def ready(self) -> None:
-        raise errors.Unavailable("store_down")
+    put = read = ready = _down

@@ -1,4 +1,4 @@
-"""A small office with a little of everything: departments, one account a role, tasks of every kind, a year of periods."""
+"""A small office with a little of everything: departments, an account for each role, tasks of every kind."""
 
 import json
 from collections.abc import Iterable
@@ -20,8 +20,12 @@ from tracker.services.setup import load_calendars, prepare
 
 PASSWORD = "Chun-qiu-2026"
 CATALOGUES = Path(__file__).resolve().parents[2] / "tracker" / "catalogues"
-DEPARTMENTS = (("fzb", "法制办", "Legal office"), ("zzxf", "综治信访办", "Petition office"),
-               ("sfs", "司法所", "Justice office"), ("dzb", "党政办公室", "Party and administration office"))  # fmt: skip
+DEPARTMENTS = (
+    ("fzb", "法制办", "Legal office"),
+    ("zzxf", "综治信访办", "Petition office"),
+    ("sfs", "司法所", "Justice office"),
+    ("dzb", "党政办公室", "Party and administration office"),
+)
 
 # key -> (role, department); the key is also the local part of the e-mail address
 PEOPLE: dict[str, tuple[Role, str | None]] = {
@@ -79,7 +83,9 @@ TASKS = (
         S("T01-E2", "排查会议记录", "point", "quarterly", "minutes", 107),
         S("T01-E3", "排查台账", "period", "monthly", "ledger", 46),
     ), ("sfs",), 3, (("T01-I1", 4.0),)),
-    T("T02", "P01", "网格巡查月报", "zzxf", {"kind": "monthly"}, (S("T02-E1", "巡查台账", "period", "monthly", "ledger", 46),)),
+    T("T02", "P01", "网格巡查月报", "zzxf", {"kind": "monthly"}, (
+        S("T02-E1", "巡查台账", "period", "monthly", "ledger", 46),
+    )),
     T("T03", "P02", "法治宣传活动", "sfs", {"kind": "annual", "due": ["12-15"]}, (
         S("T03-E1", "活动照片", "point", "annual", "photo", 396, 2),
         S("T03-E2", "工作制度", "standing", "once", "document", 1095),
@@ -114,13 +120,19 @@ class OfficeKit:
             select(Obligation)
             .join(Slot, Slot.id == Obligation.slot_id)
             .join(Period, Period.id == Obligation.period_id)
-            .where(Slot.code == slot_code, Obligation.cycle_no == cycle_no, Period.period_no == (period_no or Period.period_no))
+            .where(
+                Slot.code == slot_code,
+                Obligation.cycle_no == cycle_no,
+                Period.period_no == (period_no or Period.period_no),
+            )
         )
         return session.scalars(found).one()
 
     def period(self, session: Session, task_code: str, period_no: str) -> Period:
         return session.scalars(
-            select(Period).join(Task, Task.id == Period.task_id).where(Task.code == task_code, Period.period_no == period_no)
+            select(Period)
+            .join(Task, Task.id == Period.task_id)
+            .where(Task.code == task_code, Period.period_no == period_no)
         ).one()
 
 
@@ -167,9 +179,11 @@ def build(session: Session, now: datetime, people: Iterable[str] = tuple(PEOPLE)
         role, code = PEOPLE[key]
         users[key] = add_person(session, office.id, key, role, departments[code].id if code else None, now)
     parts = {
-        code: Part(office_id=office.id, plan_year=now.year, code=code, no_zh=no, title_zh=title, title_en="", position=n)
+        code: Part(
+            office_id=office.id, plan_year=now.year, code=code, no_zh=no, title_zh=title, title_en="", position=n
+        )
         for n, (code, no, title) in enumerate((("P01", "一", "矛盾化解"), ("P02", "二", "依法行政")))
-    }
+    }  # fmt: skip
     session.add_all(parts.values())
     session.flush()
     for position, wanted in enumerate(TASKS):
@@ -193,9 +207,18 @@ def _task(
         for number, slot in enumerate(wanted.slots)
     ]  # fmt: skip
     indicators = [
-        Indicator(code=code, name_zh="排查次数", name_en="Rounds", unit="次", kind="count", cycle="year", target_op=">=", target=target)
+        Indicator(
+            code=code,
+            name_zh="排查次数",
+            name_en="Rounds",
+            unit="次",
+            kind="count",
+            cycle="year",
+            target_op=">=",
+            target=target,
+        )
         for code, target in wanted.indicators
-    ]
+    ]  # fmt: skip
     return Task(
         office_id=office.id, plan_year=year, part=parts[wanted.part], owner=departments[wanted.owner],
         cooperating=[departments[code] for code in wanted.helps], code=wanted.code, position=position,

@@ -58,7 +58,7 @@ def initialise(app: Any, *, demo: bool, admin_email: str | None) -> dict[str, An
     if demo and session.scalar(select(Office.id).limit(1)) is None:
         from tracker.demo import seed
 
-        seed(session, app.extensions["store"], now)
+        seed(session, app.extensions["store"], now, settings.data)
         session.commit()
         result["demo"] = True
     elif admin_email:

@@ -343,6 +343,8 @@ def _reminders(session: Session, period_id: int) -> list[Happening]:
     people: dict[tuple[str, date], list[str]] = defaultdict(list)
     moments: dict[tuple[str, date], datetime] = {}
     for rung, at, name in sent:
+        if at is None:
+            continue
         key = (rung, at.date())
         moments.setdefault(key, at)
         people[key].append(name)

@@ -40,7 +40,8 @@ def _still(value: object) -> object:
 def differences(session: Session, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> list[Difference]:
     """Everything stored that a new assessment would write differently. Leaves nothing behind: rolls back.
 
-    What the clock alone has changed and the next sweep will write (`next_attention_at` has passed) is no difference.
+    Periods that wait for the next sweep (`next_attention_at` has passed) are left out: there the clock alone may have
+    changed something that nobody has written yet. A sweep that is late is `doctor`'s to name.
     """
     session.rollback()
     found: list[Difference] = []

@@ -27,15 +27,18 @@ def run(
     row = JobRun(job=job, as_of=as_of, started_at=clock())
     session.add(row)
     session.commit()
+    row_id = row.id
     try:
         result = work()
     except Exception as error:
         session.rollback()
         write(session)
+        row = session.get_one(JobRun, row_id)
         row.finished_at, row.error = clock(), f"{type(error).__name__}: {error}"[:2000]
         session.commit()
         raise
     write(session)
+    row = session.get_one(JobRun, row_id)  # a pass lets go of the rows it has read, this one too
     row.finished_at, row.result = clock(), result
     session.commit()
     return result

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from tracker import errors
+from tracker.web.admin_sentences import ADMIN_SENTENCES
 from tracker.web.filters import day_full
 from tracker.web.locale import gettext
 
@@ -95,6 +96,8 @@ SENTENCES: dict[str, str] = {
     "mail_down": N_("邮件服务器暂时连不上，邮件会在恢复后补发。"),
     "database_down": N_("数据库暂时连不上，没有保存任何内容。请过几分钟再试。"),
 }
+
+SENTENCES |= ADMIN_SENTENCES
 
 FAMILIES: dict[type[errors.TrackerError], str] = {
     errors.InvalidInput: N_("填写的内容有问题，没有保存。"),

@@ -26,10 +26,16 @@ def tint(light: str) -> str:
 def period_word(light: str, reasons: Iterable[str], *, complete: bool = False, begun: bool = True) -> str:
     """The most exact word for a period's light."""
     said = {
-        "damaged": gettext("文件异常"), "overdue": gettext("逾期"), "stale": gettext("需更新"), "insufficient": gettext("不充分"),
-        "returned": gettext("退回"), "due_soon": gettext("临期"), "soon_stale": gettext("将过期"), "behind": gettext("进度落后"),
+        "damaged": gettext("文件异常"),
+        "overdue": gettext("逾期"),
+        "stale": gettext("需更新"),
+        "insufficient": gettext("不充分"),
+        "returned": gettext("退回"),
+        "due_soon": gettext("临期"),
+        "soon_stale": gettext("将过期"),
+        "behind": gettext("进度落后"),
         "tentative": gettext("期限暂定"),
-    }  # fmt: skip
+    }
     known = set(reasons)
     if light in {"red", "yellow"}:
         for reason in WEIGHT:

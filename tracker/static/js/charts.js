@@ -50,7 +50,7 @@ function trend(data) {
     yAxis: { type: 'value', minInterval: 1, axisLabel: text, splitLine: { lineStyle: { color: '#eef1f4' } } },
     series: [
       line(data.due, { step: 'end', symbol: 'emptyCircle', lineStyle: { color: data.due.colour, width: 2, type: 'dashed' } }),
-      line(data.complete, { symbol: 'circle', label: { show: true, fontSize: 11, color: '#1d6b45', position: 'bottom' } }),
+      line(data.complete, { symbol: 'circle', label: { show: true, fontSize: 11, color: '#1d6b45', position: 'top' } }),
     ],
   };
 }

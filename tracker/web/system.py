@@ -1,0 +1,182 @@
+"""Is the machine alive: passes, workers, mail, store, database and disk on one page; and a test mail."""
+
+import shutil
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from tracker.adapters import listening, mail
+from tracker.db import db
+from tracker.domain.permissions import Action
+from tracker.errors import Unavailable
+from tracker.ports import MailRefused
+from tracker.queries import system as reads
+from tracker.queries.calendar import load_calendar
+from tracker.web import base, health
+from tracker.web.admin import page
+from tracker.web.messages import explain
+
+blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
+# How often a pass comes (workers/schedule.py), and after how long a silence somebody should look.
+EVERY = {"sweep": timedelta(minutes=15), "deliver": timedelta(minutes=5)}
+SILENT = {"sweep": timedelta(minutes=40), "deliver": timedelta(minutes=20)}
+DELIVERY_HOURS = range(8, 18)
+LITTLE_DISK = 2 << 30  # bytes
+
+
+def ago(instant: datetime, now: datetime) -> str:
+    """3分钟前, 5小时前, 2天前."""
+    minutes = max(0, int((now - instant).total_seconds() // 60))
+    if minutes < 1:
+        return _("刚刚")
+    if minutes < 120:
+        return _("%(count)s分钟前", count=minutes)
+    if minutes < 48 * 60:
+        return _("%(count)s小时前", count=minutes // 60)
+    return _("%(count)s天前", count=minutes // (24 * 60))
+
+
+def _next(job: str, now: datetime) -> datetime:
+    """The next full step of the schedule; delivery rests at night."""
+    local = now.astimezone(base.zone()).replace(second=0, microsecond=0)
+    step = int(EVERY[job].total_seconds() // 60)
+    upcoming = local + timedelta(minutes=step - local.minute % step)
+    if job == "deliver" and upcoming.hour not in DELIVERY_HOURS:
+        day = upcoming.date() if upcoming.hour < DELIVERY_HOURS.start else upcoming.date() + timedelta(1)
+        upcoming = datetime.combine(day, datetime.min.time(), base.zone()).replace(hour=DELIVERY_HOURS.start)
+    return upcoming
+
+
+def _pass(job: str, line: reads.JobLine | None, now: datetime) -> dict[str, Any]:
+    local = now.astimezone(base.zone())
+    resting = job == "deliver" and local.hour not in DELIVERY_HOURS
+    silent = line is None or line.good_at is None or now - line.good_at > SILENT[job]
+    if line is not None and line.error:
+        light, word = "red", _("上次出错")
+    elif line is None:
+        light, word = "yellow", _("还没有运行过")
+    elif silent and not resting:
+        light, word = "red", _("太久没有运行")
+    else:
+        light, word = "green", _("正常")
+    return {
+        "name": {"sweep": _("每日检查（到期、过期、提醒）"), "deliver": _("发送提醒邮件")}[job],
+        "light": light,
+        "word": word,
+        "line": line,
+        "ago": ago(line.started_at, now) if line else "",
+        "result": _result_words(line.result) if line else "",
+        "next": _next(job, now),
+    }
+
+
+def _result_words(result: dict[str, Any]) -> str:
+    words = {
+        "examined": _("检查 %(count)s 个期次"),
+        "became_due_soon": _("临期 %(count)s"),
+        "became_overdue": _("逾期 %(count)s"),
+        "became_stale": _("过期 %(count)s"),
+        "reminders_created": _("新提醒 %(count)s"),
+        "sent": _("发出 %(count)s 封"),
+        "deferred": _("待重试 %(count)s 封"),
+        "failed": _("失败 %(count)s"),
+    }
+    found = [words[key] % {"count": result[key]} for key in words if isinstance(result.get(key), int)]
+    return "，".join(found)
+
+
+def _components(jobs: dict[str, reads.JobLine], now: datetime) -> list[tuple[str, str, str, str]]:
+    """(name, light, word, remark) of everything that the product stands on."""
+    settings, failing = base.settings(), set(health.failing())
+    found = [
+        (_("数据库"), *(("red", _("连不上"), "") if "database" in failing else ("green", _("正常"), _database()))),
+        (
+            _("数据库结构"),
+            *(("red", _("需要升级"), "tracker init") if "migrations" in failing else ("green", _("最新"), "")),
+        ),
+        (_("文件存储"), *(("red", _("连不上"), "") if "store" in failing else ("green", _("正常"), ""))),
+    ]
+    heard = listening.look(settings.redis_url) if settings.redis_url else None
+    if heard is None:
+        found.append((_("任务队列（Redis）"), "red", _("连不上"), ""))
+        found.append((_("后台进程（worker）"), "grey", _("不知道"), _("任务队列连不上，无法判断。")))
+    else:
+        waiting = _("排队 %(count)s 条", count=heard.waiting)
+        found.append((_("任务队列（Redis）"), "green", _("正常"), waiting))
+        found.append(
+            (_("后台进程（worker）"), *(("green", _("在线"), "") if heard.worker else ("red", _("没有在线"), "")))
+        )
+    started = [line.started_at for line in jobs.values()]
+    last = max(started, default=None)
+    if last is None:
+        found.append((_("定时进程（beat）"), "yellow", _("还没有动静"), ""))
+    elif now - last > SILENT["sweep"]:
+        found.append((_("定时进程（beat）"), "red", _("没有动静"), ago(last, now)))
+    else:
+        found.append((_("定时进程（beat）"), "green", _("正常"), ago(last, now)))
+    found.append((_("磁盘"), *_disk()))
+    return found
+
+
+def _database() -> str:
+    return "SQLite" if db.engine.dialect.name == "sqlite" else "PostgreSQL"
+
+
+def _disk() -> tuple[str, str, str]:
+    from tracker.web.filters import size
+
+    usage = shutil.disk_usage(base.settings().data if base.settings().data.exists() else "/")
+    remark = _("剩余 %(free)s，共 %(total)s", free=size(usage.free), total=size(usage.total))
+    if usage.free < LITTLE_DISK or usage.free < usage.total * 0.05:
+        return "yellow", _("快满了"), remark
+    return "green", _("正常"), remark
+
+
+def _mail_states() -> dict[str, str]:
+    return {"sending": _("发送中"), "sent": _("已发出"), "deferred": _("待重试"), "failed": _("被拒收")}
+
+
+def _index(test: dict[str, str] | None = None, status: int = 200) -> ResponseReturnValue:
+    actor, now = base.require(Action.SEE_SYSTEM), base.now()
+    jobs = reads.jobs(db.session())
+    state = reads.mail(db.session(), actor.office_id)
+    return page(
+        "system/index.html", status, passes=[_pass(job, jobs.get(job), now) for job in EVERY],
+        components=_components(jobs, now), mail=state, mail_states=_mail_states(), test=test,
+        oldest=ago(state.oldest, now) if state.oldest else "", workday=load_calendar(db.session()).is_workday(base.today()),
+        smtp=base.settings().smtp, sender=base.settings().mail_from,
+    )  # fmt: skip
+
+
+@blueprint.get("")
+def index() -> ResponseReturnValue:
+    return _index()
+
+
+@blueprint.post("/test-mail")
+@base.streams_body
+def test_mail() -> ResponseReturnValue:
+    """Sends one mail to whoever asks and shows what the server said; holds no write lock while it waits."""
+    base.require(Action.SEE_SYSTEM)
+    person, settings = base.current_person(), base.settings()
+    email = person.email
+    db.session.rollback()
+    try:
+        answer = mail.send_test(
+            settings.smtp,
+            settings.mail_from,
+            email,
+            _("【法治任务】测试邮件"),
+            _("这是一封测试邮件。收到它，说明提醒邮件可以送达。\n\n%(url)s", url=settings.base_url),
+        )
+    except MailRefused as error:
+        said = _("邮件服务器拒收：%(answer)s", answer=str(error)[:300])
+        return _index({"kind": "error", "text": said}, 502)
+    except OSError as error:
+        said = explain(Unavailable("mail_not_configured" if settings.smtp is None else "mail_down"))
+        return _index({"kind": "error", "text": f"{said} ({str(error)[:200]})" if settings.smtp else said}, 503)
+    text = _("测试邮件已交给服务器，收件人 %(email)s。服务器回答：%(answer)s", email=email, answer=answer)
+    return _index({"kind": "good", "text": text})
