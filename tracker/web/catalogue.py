@@ -144,9 +144,9 @@ def check() -> ResponseReturnValue:
     except TrackerError as error:
         return _index(actor, year, status_of(error), explain(error))
     if plan.problems:
-        return _report(plan, 422, file_name=name, token="", digest="")
+        return _report(plan, 422, file_name=name, kept="", digest="")
     token = _keep(actor, data, name)
-    return _report(plan, 200, file_name=name, token=token, digest=hashlib.sha256(data).hexdigest())
+    return _report(plan, 200, file_name=name, kept=token, digest=hashlib.sha256(data).hexdigest())
 
 
 @blueprint.post("/apply")
@@ -167,7 +167,7 @@ def apply() -> ResponseReturnValue:
     except InvalidInput as error:
         db.session.rollback()
         plan = verbs.plan_import(db.session(), office_id=actor.office_id, year=year, rows=rows)
-        return _report(plan, 409, file_name=name, token=token, digest=digest, error=explain(error))
+        return _report(plan, 409, file_name=name, kept=token, digest=digest, error=explain(error))
     base.commit()
     (_folder() / token).unlink(missing_ok=True)
     flash(

@@ -86,6 +86,9 @@ SENTENCES: dict[str, str] = {
     "email_invalid": N_("邮箱地址不对，请检查。"),
     "email_taken": N_("这个邮箱已经有账号了。"),
     # in general
+    "export_unknown": N_("没有这种导出格式。"),
+    "void_not_confirmed": N_("作废不能恢复，请勾选确认后再提交。"),
+    "written_twice": N_("同一项内容刚刚由另一次操作保存了，请看最新的情况。"),
     "locale_unknown": N_("没有这种语言。"),
     "not_first": N_("这里已经有账号了，请直接登录。"),
     "not_allowed": N_("您的岗位没有这项权限。"),
