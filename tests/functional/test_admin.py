@@ -11,7 +11,14 @@ from sqlalchemy.orm import Session
 
 from tracker.models import AuditEvent, CalendarYear, Department, Period, Task, User
 
-PAGES = ("/admin/people", "/admin/people/new", "/admin/people/departments", "/admin/catalogue", "/admin/calendar", "/admin/system")
+PAGES = (
+    "/admin/people",
+    "/admin/people/new",
+    "/admin/people/departments",
+    "/admin/catalogue",
+    "/admin/calendar",
+    "/admin/system",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)

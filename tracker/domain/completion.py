@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from tracker.domain.calendar import WorkCalendar, local_date
 from tracker.domain.facts import (
-    Coverage,
     EvidenceState,
     Light,
     ObligationFacts,
@@ -20,12 +19,20 @@ from tracker.domain.facts import (
     PeriodFacts,
     PeriodState,
     PeriodVerdict,
-    RefreshCycle,
     VersionFact,
 )
-from tracker.domain.freshness import counts_for, dates_fit, expiry, soon_stale_from, stale_reasons
+from tracker.domain.freshness import (
+    counts_for,
+    dates_fit,
+    expiry,
+    flagged_out,
+    in_force,
+    is_standing,
+    soon_stale_from,
+    stale_reasons,
+)
 from tracker.domain.indicators import is_met
-from tracker.domain.lights import BEHIND, GREY_DAYS, YELLOW_DAYS, behind
+from tracker.domain.lights import BEHIND, GREY_DAYS, behind, yellow_days
 from tracker.domain.reminders import ladder
 
 OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
@@ -52,10 +59,6 @@ class _Look:
         return self.state is ObligationState.FILLED
 
 
-def _is_standing(obligation: ObligationFacts) -> bool:
-    return obligation.slot.coverage is Coverage.STANDING or obligation.slot.refresh_cycle is RefreshCycle.ONCE
-
-
 def _latest_versions(history: Sequence[VersionFact]) -> dict[int, VersionFact]:
     latest: dict[int, VersionFact] = {}
     for version in history:
@@ -65,13 +68,16 @@ def _latest_versions(history: Sequence[VersionFact]) -> dict[int, VersionFact]:
     return latest
 
 
-def _look(obligation: ObligationFacts, history: Sequence[VersionFact], today: date) -> _Look:
-    open_still = today <= obligation.due
+def _last_day(obligation: ObligationFacts, period: PeriodFacts) -> date:
+    """Last day that is not overdue: what falls due with the period shares its statutory grace."""
+    return period.overdue_after if obligation.due == period.due else obligation.due
+
+
+def _look(obligation: ObligationFacts, history: Sequence[VersionFact], last_day: date, today: date) -> _Look:
     counted = tuple(
         version
         for version in history
-        # What was judged before the deadline stays judged; a flag takes material out of an open period only.
-        if counts_for(version, obligation) and not (version.flags and open_still)
+        if counts_for(version, obligation) and not flagged_out(version, obligation.due, today)
     )
     mine = [version for version in history if obligation.id in version.obligation_ids]
     pending = [
@@ -80,7 +86,7 @@ def _look(obligation: ObligationFacts, history: Sequence[VersionFact], today: da
     in_time = [
         version
         for version in pending
-        if version.submitted_at and local_date(version.submitted_at, OFFICE_ZONE) <= obligation.due
+        if version.submitted_at and local_date(version.submitted_at, OFFICE_ZONE) <= last_day
     ]
     latest = [version for version in _latest_versions(history).values() if obligation.id in version.obligation_ids]
     returned = any(version.state is EvidenceState.RETURNED for version in latest)
@@ -91,10 +97,11 @@ def _look(obligation: ObligationFacts, history: Sequence[VersionFact], today: da
     else:
         stale = stale_reasons(obligation, history, today) if begun else ()
         state = _open_state(obligation, counted, len(pending), returned, mine, stale)
-    ends = [last for version in counted if (last := expiry(version, obligation.slot, obligation.next_due))]
+    serving = counted or _serving(obligation, history, today)
+    ends = [last for version in serving if (last := expiry(version, obligation.slot, obligation.next_due))]
     expires_on = max(ends, default=None)
-    watched = _is_standing(obligation) and begun and today <= obligation.end and expires_on is not None
-    soon = bool(watched and expires_on and soon_stale_from(expires_on, obligation.slot) <= today)
+    watched = is_standing(obligation) and begun and today <= obligation.end
+    soon = watched and expires_on is not None and soon_stale_from(expires_on, obligation.slot) <= today
     return _Look(
         facts=obligation,
         counted=counted,
@@ -107,6 +114,13 @@ def _look(obligation: ObligationFacts, history: Sequence[VersionFact], today: da
         expires_on=expires_on,
         soon=soon,
     )
+
+
+def _serving(obligation: ObligationFacts, history: Sequence[VersionFact], today: date) -> tuple[VersionFact, ...]:
+    """Standing material that is in force today but will not last until the obligation ends."""
+    if not is_standing(obligation):
+        return ()
+    return tuple(version for version in history if in_force(version, obligation.slot, today, obligation.next_due))
 
 
 def _open_state(
@@ -139,7 +153,7 @@ def _obligation_light(look: _Look, period: PeriodFacts, today: date) -> tuple[Li
     if look.filled:
         return (Light.YELLOW, ("soon_stale",)) if look.soon else (Light.GREEN, ())
     red = []
-    if today > due and not look.in_time:
+    if today > _last_day(look.facts, period) and not look.in_time:
         red.append("overdue")
     if look.stale:
         red.append("stale")
@@ -149,8 +163,11 @@ def _obligation_light(look: _Look, period: PeriodFacts, today: date) -> tuple[Li
         return Light.YELLOW, ("returned",)
     if look.state is ObligationState.SUBMITTED:
         return Light.BLUE, ("in_review",)
-    if (due - today).days <= YELLOW_DAYS[period.kind]:
-        return Light.YELLOW, ("due_soon",)
+    near = ["due_soon"] if (due - today).days <= yellow_days(period.kind, look.facts.cycle_no) else []
+    if look.soon:
+        near.append("soon_stale")
+    if near:
+        return Light.YELLOW, tuple(near)
     untouched = look.state is ObligationState.MISSING
     if look.facts.start > today or (untouched and (due - today).days > GREY_DAYS):
         return Light.GREY, ()
@@ -217,7 +234,7 @@ def _behind(period: PeriodFacts, today: date) -> bool:
         and indicator.op == ">="
         and indicator.target
         and indicator.value is not None
-        and behind(indicator.value, indicator.target, period.start, period.end, today)
+        and behind(indicator.value, indicator.target, indicator.counts_from or period.start, period.end, today)
         for indicator in period.indicators
         if indicator.evaluated_here
     )
@@ -226,7 +243,8 @@ def _behind(period: PeriodFacts, today: date) -> bool:
 def assess_period(period: PeriodFacts, today: date, calendar: WorkCalendar) -> PeriodVerdict:
     """Everything that follows from the facts of one period on one day."""
     looks = [
-        _look(obligation, period.history.get(obligation.slot.code, ()), today) for obligation in period.obligations
+        _look(obligation, period.history.get(obligation.slot.code, ()), _last_day(obligation, period), today)
+        for obligation in period.obligations
     ]
     required = [look for look in looks if look.facts.required]
     gaps = _indicator_gaps(period)
@@ -234,11 +252,11 @@ def assess_period(period: PeriodFacts, today: date, calendar: WorkCalendar) -> P
     # A period that asks for nothing is complete when it is over.
     satisfied = answered or (not required and today > period.end)
     complete = satisfied and not gaps and not any(look.returned for look in looks)
-    past = today > period.overdue_after
+    past = today > _judged_from(period)
     lights = [_obligation_light(look, period, today) for look in looks]
     told = past or (bool(required) and all(look.state in ANSWERED for look in required))
     insufficient = _insufficient(period, looks, gaps) if told and period.start <= today else ()
-    light, reasons = _period_light(period, looks, lights, complete, insufficient, today)
+    light, reasons = _period_light(period, looks, lights, complete, insufficient if past else (), today)
     return PeriodVerdict(
         state=_state(looks, complete, insufficient, reasons, past=past),
         light=light,
@@ -265,6 +283,12 @@ def assess_period(period: PeriodFacts, today: date, calendar: WorkCalendar) -> P
     )
 
 
+def _judged_from(period: PeriodFacts) -> date:
+    """Last day before the period is judged as a whole: its December ledger is owed in January."""
+    owed = (_last_day(obligation, period) for obligation in period.obligations if obligation.required)
+    return max([period.overdue_after, *owed])
+
+
 def _period_light(
     period: PeriodFacts,
     looks: Sequence[_Look],
@@ -273,14 +297,13 @@ def _period_light(
     insufficient: tuple[str, ...],
     today: date,
 ) -> tuple[Light, tuple[str, ...]]:
-    past = today > period.overdue_after
     by_light: dict[Light, list[str]] = {}
     for look, (light, why) in zip(looks, lights, strict=True):
         if look.facts.required or look.returned or look.damaged:
             by_light.setdefault(light, []).extend(why)
     waiting = "in_review" in by_light.get(Light.BLUE, ())
     # What waits for the reviewer in time is the reviewer's delay, not the owner's insufficiency.
-    if past and insufficient and not waiting:
+    if insufficient and not waiting:
         by_light.setdefault(Light.RED, []).append("insufficient")
     if cautions := [] if complete else _cautions(period, today):
         by_light.setdefault(Light.YELLOW, []).extend(cautions)
@@ -335,21 +358,26 @@ def _next_attention(
 ) -> date | None:
     """First later day on which passing time alone may change a light, a state or a reminder."""
     days: set[date] = {period.start}
+    judged = _judged_from(period)
     if not complete:
         days |= {rung.on for rung in ladder(period.kind, period.due, calendar)}
-        days |= {period.due - timedelta(GREY_DAYS), period.overdue_after + timedelta(1), period.end + timedelta(1)}
+        days |= {period.due - timedelta(GREY_DAYS), judged + timedelta(1), period.end + timedelta(1)}
         days |= _behind_days(period)
-    elif today <= period.overdue_after:
-        days.add(period.overdue_after + timedelta(1))  # insufficiency counts from then
+    else:
+        days.add(judged + timedelta(1))  # insufficiency counts from then
     for look in looks:
         due, slot = look.facts.due, look.facts.slot
         days.add(look.facts.start)
         if not look.filled:
-            days |= {due - timedelta(YELLOW_DAYS[period.kind]), due - timedelta(GREY_DAYS), due + timedelta(1)}
+            yellow = timedelta(yellow_days(period.kind, look.facts.cycle_no))
+            days |= {due - yellow, due - timedelta(GREY_DAYS), due + timedelta(1)}
+            days |= {_last_day(look.facts, period) + timedelta(1), look.facts.end + timedelta(1)}
             for version in period.history.get(slot.code, ()):
                 if last := expiry(version, slot, look.facts.next_due):
-                    days.add(last + timedelta(1))
-        if _is_standing(look.facts) and look.expires_on is not None:
+                    days |= {last + timedelta(1), soon_stale_from(last, slot)}
+        elif any(version.flags for version in look.counted):
+            days.add(due + timedelta(1))
+        if look.filled and is_standing(look.facts) and look.expires_on is not None:
             soon = soon_stale_from(look.expires_on, slot)
             days |= {day for day in (soon, look.expires_on + timedelta(1)) if day <= look.facts.end + timedelta(1)}
             if look.soon:
@@ -360,11 +388,12 @@ def _next_attention(
 def _behind_days(period: PeriodFacts) -> set[date]:
     """The day each count falls behind linear progress if nothing is added."""
     days = set()
-    total = (period.end - period.start).days + 1
     for indicator in period.indicators:
         if indicator.kind != "count" or indicator.op != ">=" or not indicator.target or indicator.value is None:
             continue
         share = indicator.value / (indicator.target * BEHIND)
         if indicator.evaluated_here and share < 1:
-            days.add(period.start + timedelta(max(0, math.floor(share * total))))
+            start = indicator.counts_from or period.start
+            total = (period.end - start).days + 1
+            days.add(start + timedelta(max(0, math.floor(share * total))))
     return days

@@ -79,15 +79,18 @@ class DateGuess:
     covered_to: date | None = None
 
 
-_QUARTERS = {"一": 1, "二": 2, "三": 3, "四": 4, "1": 1, "2": 2, "3": 3, "4": 4}
-_YEAR = r"(?P<year>20\d\d)\s*年?(?:度)?\s*[-._]?\s*"
-_FULL_DATE = re.compile(r"(?<!\d)(20\d\d)\s*[年./_-]\s*(\d{1,2})\s*[月./_-]\s*(\d{1,2})日?(?!\d)")
+_NUMBERS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "1": 1, "2": 2, "3": 3, "4": 4}
+_YEAR = r"(?:(?<!\d)(?P<year>20\d\d)\s*年?(?:度)?\s*[-._]?\s*)?"
+_FULL_DATE = re.compile(r"(?<!\d)(20\d\d)\s*[年./_-]\s*(\d{1,2})\s*[月./_-]\s*(\d{1,2})(?!\d|\s*月)日?")
 _COMPACT = re.compile(r"(?<!\d)(20\d\d)(\d\d)(\d\d)(?!\d)")
-_QUARTER = re.compile(rf"(?:{_YEAR})?第?([一二三四1-4])季度")
-_HALF = re.compile(rf"(?:{_YEAR})?([上下])半年")
-_MONTHS = re.compile(rf"(?:{_YEAR})?(\d{{1,2}})月?\s*[-—~至到]\s*(\d{{1,2}})月")
-_MONTH = re.compile(rf"(?:{_YEAR})?(?<!\d)(\d{{1,2}})月(?:份|期)?(?!\s*\d{{1,2}}\s*日)")
+_SHORT_DATE = re.compile(r"(?<![\d年])(\d{1,2})月(\d{1,2})日")
+_QUARTERS = re.compile(rf"{_YEAR}(?:前|第?(?P<first>[一二三1-3])(?:季度)?\s*[-—~至到]\s*第?)(?P<last>[二两三四2-4])个?季度")
+_QUARTER = re.compile(rf"{_YEAR}第?(?<!\d)(?P<last>[一二三四1-4])季度")
+_HALF = re.compile(rf"{_YEAR}(?P<half>[上下])半年")
+_MONTHS = re.compile(rf"{_YEAR}(?<!\d)(?P<first>\d{{1,2}})月?\s*[-—~至到]\s*(?P<last>\d{{1,2}})月(?!\s*\d)")
+_MONTH = re.compile(rf"{_YEAR}(?<![\d前])(?P<last>\d{{1,2}})月(?!\s*\d)")
 _YEAR_ONLY = re.compile(r"(?<!\d)(20\d\d)\s*年度?(?!\s*\d)")
+_EXTENSION = re.compile(r"\.(?=[^.]*[A-Za-z])[A-Za-z0-9]{1,5}$")
 
 
 def _day(year: int, month: int, day: int) -> date | None:
@@ -98,35 +101,63 @@ def _day(year: int, month: int, day: int) -> date | None:
 
 
 def guess_dates(file_name: str, start: date, end: date) -> DateGuess:
-    """Dates that the name states plainly. A month or quarter without a year means the obligation's own year."""
-    text = unicodedata.normalize("NFKC", file_name.rpartition(".")[0] or file_name)
-    doc = None
-    if found := _COMPACT.search(text) or _FULL_DATE.search(text):
-        doc = _day(*(int(group) for group in found.groups()))
-        text = text.replace(found.group(0), " ")
-    span = _span(text, start.year if start.year == end.year else end.year)
-    if span is None and doc is None and (found := _YEAR_ONLY.search(text)):
-        span = (date(int(found[1]), 1, 1), date(int(found[1]), 12, 31))
-    covered_from, covered_to = span or (None, None)
-    if doc is None and covered_from is None:
-        return DateGuess()
+    """Dates that the name states plainly; nothing where it names two.
+
+    A month, quarter or day without a year means the one that falls into the obligation, `start` to `end`.
+    """
+    text = _EXTENSION.sub("", unicodedata.normalize("NFKC", file_name))
+    years = range(start.year, end.year + 1)
+    days: set[date | None] = set()
+    for pattern in (_FULL_DATE, _COMPACT):
+        days |= {_day(*(int(group) for group in found.groups())) for found in pattern.finditer(text)}
+        text = pattern.sub(" ", text)
+    for found in _SHORT_DATE.finditer(text):
+        fits = [day for year in years if (day := _day(year, int(found[1]), int(found[2]))) and start <= day <= end]
+        days.add(fits[0] if len(fits) == 1 else None)
+    text = _SHORT_DATE.sub(" ", text)
+    doc = days.pop() if len(days) == 1 else None
+    spans = _spans(text, start, end)
+    if not spans and not days and doc is None:
+        spans = {(date(int(found[1]), 1, 1), date(int(found[1]), 12, 31)) for found in _YEAR_ONLY.finditer(text)}
+    covered_from, covered_to = spans.pop() if len(spans) == 1 else (None, None)
     return DateGuess(doc, covered_from, covered_to)
 
 
-def _span(text: str, year: int) -> tuple[date, date] | None:
-    if found := _QUARTER.search(text):
-        year, quarter = int(found["year"] or year), _QUARTERS[found[2]]
-        return date(year, quarter * 3 - 2, 1), month_end(year, quarter * 3)
-    if found := _HALF.search(text):
-        year = int(found["year"] or year)
-        return (date(year, 1, 1), date(year, 6, 30)) if found[2] == "上" else (date(year, 7, 1), date(year, 12, 31))
-    if found := _MONTHS.search(text):
-        year, first, last = int(found["year"] or year), int(found[2]), int(found[3])
-        return (date(year, first, 1), month_end(year, last)) if 1 <= first <= last <= 12 else None
-    if found := _MONTH.search(text):
-        year, month = int(found["year"] or year), int(found[2])
-        return (date(year, month, 1), month_end(year, month)) if 1 <= month <= 12 else None
-    return None
+def _spans(text: str, start: date, end: date) -> set[tuple[date, date]]:
+    """The months, quarters and half-years that a name speaks of."""
+    spans: set[tuple[date, date]] = set()
+    for pattern, width in ((_QUARTERS, 3), (_QUARTER, 3), (_HALF, 6), (_MONTHS, 1), (_MONTH, 1)):
+        for found in pattern.finditer(text):
+            if pattern is _HALF:
+                first = last = 1 if found["half"] == "上" else 2
+            else:
+                last = _number(found["last"])
+                # 前三季度 begins with the year; a single month or quarter begins with itself
+                named = found.groupdict().get("first", found["last"])
+                first = _number(named) if named else 1
+            months = (first - 1) * width + 1, last * width
+            if 1 <= months[0] <= months[1] <= 12 and (year := _year_of(found["year"], months, start, end)):
+                spans.add((date(year, months[0], 1), month_end(year, months[1])))
+        text = pattern.sub(" ", text)
+    return spans
+
+
+def _number(text: str) -> int:
+    return _NUMBERS[text] if text in _NUMBERS else int(text)
+
+
+def _year_of(named: str | None, months: tuple[int, int], start: date, end: date) -> int | None:
+    """The year named, or the only one in which these months touch the obligation."""
+    if named:
+        return int(named)
+    if start.year == end.year:
+        return start.year
+    fits = [
+        year
+        for year in range(start.year, end.year + 1)
+        if date(year, months[0], 1) <= end and month_end(year, months[1]) >= start
+    ]
+    return fits[0] if len(fits) == 1 else None
 
 
 def clean_file_name(raw: str) -> str:
@@ -136,8 +167,9 @@ def clean_file_name(raw: str) -> str:
     Raises InvalidInput("file_name_empty").
     """
     name = unicodedata.normalize("NFC", raw).replace("\\", "/").rpartition("/")[2]
-    # Cc: control, Cf: direction overrides and zero-width, Cs: broken surrogates
-    name = "".join(char for char in name if unicodedata.category(char) not in {"Cc", "Cf", "Cs"}).strip().strip(".")
+    # Cc: control, Cf: direction overrides and zero-width, Cs: broken surrogates, Zl and Zp: line breaks
+    name = "".join(char for char in name if unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
+    name = name.strip().strip(".").strip()
     stem, dot, extension = name.rpartition(".")
     if not dot:
         stem, extension = name, ""

@@ -137,6 +137,7 @@ class VersionFact:
     valid_to: date | None = None
     extended_days: int = 0  # accepted continuation statements: days added to the expiry
     flags: frozenset[str] = frozenset()  # S4, S5, S6 set by a reviewer or by an event
+    flagged_on: date | None = None  # day of the first flag; None: not known, counts as today
     submitted_at: datetime | None = None
     decided_at: datetime | None = None
     ticked: frozenset[int] = frozenset()  # must-show points ticked by the reviewer (0-based)
@@ -164,6 +165,7 @@ class IndicatorFacts:
     kind: str = "count"
     value: float | None = None
     has_evidence: bool = False  # the value is linked to at least one accepted version
+    counts_from: date | None = None  # first day of what the value counts; None: of the period
 
 
 @dataclass(frozen=True)

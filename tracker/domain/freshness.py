@@ -55,10 +55,20 @@ def in_force(version: VersionFact, slot: SlotRule, day: date, next_due: date | N
     return version.state is EvidenceState.ACCEPTED and not version.flags and last is not None and day <= last
 
 
+def is_standing(obligation: ObligationFacts) -> bool:
+    """Whether one document serves every period it is in force for."""
+    return obligation.slot.coverage is Coverage.STANDING or obligation.slot.refresh_cycle is RefreshCycle.ONCE
+
+
+def flagged_out(version: VersionFact, due: date, today: date) -> bool:
+    """Whether a flag takes the version out of an obligation: only one that was set before it was judged, by `due`."""
+    return bool(version.flags) and (version.flagged_on or today) <= due
+
+
 def dates_fit(version: VersionFact, obligation: ObligationFacts) -> bool:
     """Whether the dates (not the verdict) answer this obligation."""
     slot, day = obligation.slot, version.doc_date
-    if slot.coverage is Coverage.STANDING or slot.refresh_cycle is RefreshCycle.ONCE:
+    if is_standing(obligation):
         last = expiry(version, slot, obligation.next_due)
         return day is not None and last is not None and day <= obligation.end and last >= obligation.end
     if obligation.id not in version.obligation_ids:
@@ -91,18 +101,17 @@ def stale_reasons(obligation: ObligationFacts, history: Sequence[VersionFact], t
     accepted = [version for version in history if version.state in WAS_ACCEPTED]
     if not accepted:
         return ()
-    current = [version for version in accepted if version.state is EvidenceState.ACCEPTED]
+    standing = is_standing(obligation)
+    current = [
+        version
+        for version in accepted
+        if version.state is EvidenceState.ACCEPTED and (standing or obligation.id in version.obligation_ids)
+    ]
+    alive = any(in_force(version, obligation.slot, today, obligation.next_due) for version in current)
     flagged = sorted({flag for version in current for flag in version.flags if flag in FLAGS})
-    if any(in_force(version, obligation.slot, today, obligation.next_due) for version in current):
-        alive = True
-    elif flagged:
+    if flagged and not alive:
         return tuple(flagged)
-    else:
-        alive = False
     if today > obligation.due:
-        offered = [version for version in current if obligation.id in version.obligation_ids]
+        offered = any(obligation.id in version.obligation_ids for version in current)
         return ("S3",) if offered else ("S2",)
-    if alive:
-        return ()
-    standing = obligation.slot.coverage is Coverage.STANDING or obligation.slot.refresh_cycle is RefreshCycle.ONCE
-    return ("S1",) if standing else ()
+    return ("S1",) if standing and not alive else ()

@@ -13,10 +13,16 @@ YELLOW_DAYS = {
     DeadlineKind.ANNUAL: 14,
     DeadlineKind.EVENT: 14,
 }
+PART_YELLOW_DAYS = 7  # a month or quarter inside a year's period
 GREY_DAYS = 30  # not started and due later than this: grey
 BEHIND = 0.8  # a count below this share of linear progress is behind
 
 ORDER = (Light.RED, Light.YELLOW, Light.BLUE, Light.GREEN, Light.GREY)
+
+
+def yellow_days(kind: DeadlineKind, cycle_no: str) -> int:
+    """Days before its deadline from which an obligation is yellow: a monthly ledger of a year's task is monthly."""
+    return YELLOW_DAYS[kind] if cycle_no == "Y" else PART_YELLOW_DAYS
 
 
 def worst(lights: Iterable[Light]) -> Light:

@@ -72,11 +72,16 @@ def _fixed(year: int, month: int, day: int, *, exclusive: bool) -> date:
     return fixed - timedelta(1) if exclusive else fixed
 
 
+def nominal_end(rule: DeadlineRule, plan_year: int) -> date:
+    """The last of the dates that a year's task names, before it is moved to a workday."""
+    year = plan_year + rule.year_offset
+    return max(_fixed(year, month, day, exclusive=rule.exclusive) for month, day in rule.dues or ((12, 31),))
+
+
 def plan_periods(rule: DeadlineRule, plan_year: int, calendar: WorkCalendar) -> tuple[PeriodPlan, ...]:
     """All periods of a plan year in order, each with its effective due date.
 
-    The nominal end of an annual task is its own date: a report on the year that is due in
-    the next spring is written in that spring, and a table due in November covers to November.
+    A task that is due after its plan year lasts until then: the report on a year is written in the next spring.
     """
     if rule.kind in MONTHS_OF:
         return tuple(
@@ -86,7 +91,7 @@ def plan_periods(rule: DeadlineRule, plan_year: int, calendar: WorkCalendar) -> 
             for number, start, end in cycle_spans(MONTHS_OF[rule.kind], plan_year)
         )
     year = plan_year + rule.year_offset
-    raw = max(_fixed(year, month, day, exclusive=rule.exclusive) for month, day in rule.dues or ((12, 31),))
+    raw = nominal_end(rule, plan_year)
     stones = tuple(
         (calendar.prev_workday(_fixed(year, month, day, exclusive=rule.exclusive)), text)
         for month, day, text in rule.milestones
@@ -94,8 +99,7 @@ def plan_periods(rule: DeadlineRule, plan_year: int, calendar: WorkCalendar) -> 
     due = calendar.prev_workday(raw)
     if rule.lag:
         due = calendar.add_workdays(raw, rule.lag)
-    end = date(plan_year, 12, 31) if rule.kind is DeadlineKind.EVENT else raw
-    return (PeriodPlan("Y", date(plan_year, 1, 1), end, due, stones),)
+    return (PeriodPlan("Y", date(plan_year, 1, 1), max(raw, date(plan_year, 12, 31)), due, stones),)
 
 
 def event_deadline(trigger: date, count: int, unit: str, calendar: WorkCalendar) -> EventDeadline:

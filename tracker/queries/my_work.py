@@ -55,6 +55,15 @@ class SentBack:
 
 
 @dataclass(frozen=True)
+class Weak:
+    """Accepted material of a slot that leaves points unshown (I4)."""
+
+    slot_zh: str
+    slot_en: str
+    points: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Expiring:
     """Accepted material whose validity ends soon."""
 
@@ -84,6 +93,7 @@ class WorkRow:
     colleague: bool  # somebody else is named as the contact
     begun: bool
     gaps: tuple[Gap, ...]
+    weak: tuple[Weak, ...]
     returned: tuple[SentBack, ...]
     expiring: tuple[Expiring, ...]
     drafts: int
@@ -127,7 +137,7 @@ class _Piece:
 
 
 def my_work(session: Session, *, user_id: int, department_id: int | None, year: int, today: date) -> MyWork:
-    """Everything of the department's tasks that somebody should know of today; five statements at most."""
+    """Everything of the department's tasks that somebody should know of today; six statements at most."""
     last_mail = session.scalar(
         select(Digest.sent_at)
         .where(Digest.recipient_id == user_id, Digest.sent_at.is_not(None))
@@ -141,9 +151,10 @@ def my_work(session: Session, *, user_id: int, department_id: int | None, year: 
     pieces = _pieces(session, [row.id for row in shown])
     open_ids = [piece.id for of_period in pieces.values() for piece in of_period]
     told = _told(session, open_ids)
+    weak = _weak(session, [row.id for row in shown if "I4" in row.insufficient])
     rows = []
     for row in shown:
-        made = _row(row, pieces.get(row.id, []), told, department_id, user_id, today)
+        made = _row(row, pieces.get(row.id, []), told, weak.get(row.id, ()), department_id, user_id, today)
         if made is not None:
             rows.append(made)
     rows.sort(key=_urgency)
@@ -237,12 +248,43 @@ def _told(session: Session, obligation_ids: Sequence[int]) -> dict[int, list[Any
     return found
 
 
+def _weak(session: Session, period_ids: Sequence[int]) -> dict[int, tuple[Weak, ...]]:
+    """The points that a reviewer found in none of a slot's accepted pieces, by period."""
+    if not period_ids:
+        return {}
+    rows = session.execute(
+        select(Obligation.period_id, Obligation.id, Slot.name_zh, Slot.name_en, Slot.must_show, Review.ticked)
+        .join(Slot, Slot.id == Obligation.slot_id)
+        .join(evidence_obligation, evidence_obligation.c.obligation_id == Obligation.id)
+        .join(Version, Version.evidence_id == evidence_obligation.c.evidence_id)
+        .join(Review, Review.version_id == Version.id)
+        .where(Obligation.period_id.in_(period_ids), Obligation.required.is_(True), Obligation.state == "filled")
+        .where(Version.state == "accepted")
+        .order_by(Slot.position, Obligation.id)
+    ).all()
+    shown: dict[int, set[int]] = defaultdict(set)
+    for row in rows:
+        shown[row.id].update(row.ticked)
+    found: dict[int, list[Weak]] = defaultdict(list)
+    for row in {row.id: row for row in rows}.values():
+        points = tuple(str(text) for place, text in enumerate(row.must_show) if place not in shown[row.id])
+        if points:
+            found[row.period_id].append(Weak(row.name_zh, row.name_en, points))
+    return {period_id: tuple(slots) for period_id, slots in found.items()}
+
+
 def _row(
-    row: Any, pieces: Sequence[_Piece], told: dict[int, list[Any]], department_id: int, user_id: int, today: date
+    row: Any,
+    pieces: Sequence[_Piece],
+    told: dict[int, list[Any]],
+    weak: tuple[Weak, ...],
+    department_id: int,
+    user_id: int,
+    today: date,
 ) -> WorkRow | None:
     # What a later cycle of a year's task will ask for is not missing today.
     begun = [piece for piece in pieces if piece.start <= today or row.start > today]
-    gaps = tuple(_gaps(begun))
+    gaps = tuple(_gaps(begun, told))
     returned = tuple(_returned(begun, told))
     expiring = tuple(
         Expiring(piece.slot_zh, piece.slot_en, piece.expires_on, piece.coverage == "standing")
@@ -262,17 +304,20 @@ def _row(
         group=group_of(row.light, row.state, row.reasons, due, today, begun=row.start <= today,
                        open_gaps=bool(gaps), returned=bool(returned), expiring=bool(expiring)),
         owned=row.owner_id == department_id, colleague=row.contact_id not in {None, user_id},
-        begun=row.start <= today, gaps=gaps, returned=returned, expiring=expiring,
+        begun=row.start <= today, gaps=gaps, weak=weak, returned=returned, expiring=expiring,
         drafts=sum(version.state == "draft" for version in versions), submitted_at=max(submitted, default=None),
     )  # fmt: skip
 
 
-def _gaps(pieces: Iterable[_Piece]) -> Iterable[Gap]:
+def _gaps(pieces: Iterable[_Piece], told: dict[int, list[Any]]) -> Iterable[Gap]:
     for piece in pieces:
-        if piece.required and piece.state not in ANSWERED and (piece.missing or piece.stale):
+        # What came back is told as such; only what nobody has offered yet is missing besides.
+        back = sum(version.state == "returned" for version in told.get(piece.id, []))
+        missing = piece.missing - back
+        if piece.required and piece.state not in ANSWERED and (missing > 0 or (piece.stale and not back)):
             yield Gap(
                 piece.slot_zh, piece.slot_en, piece.kind, piece.cycle_no if piece.cycles else "", piece.due,
-                max(piece.missing, 1), piece.stale, piece.state == "draft",
+                max(missing, 1), piece.stale, piece.state == "draft",
             )  # fmt: skip
 
 

@@ -46,13 +46,12 @@ class MailState:
 def jobs(session: Session) -> dict[str, JobLine]:
     """The latest pass of every job that ever ran."""
     newest = select(func.max(JobRun.id)).group_by(JobRun.job)
-    good = dict(
-        session.execute(
-            select(JobRun.job, func.max(JobRun.finished_at))
-            .where(JobRun.finished_at.is_not(None), JobRun.error == "")
-            .group_by(JobRun.job)
-        ).tuples()
+    ended = session.execute(
+        select(JobRun.job, func.max(JobRun.finished_at))
+        .where(JobRun.finished_at.is_not(None), JobRun.error == "")
+        .group_by(JobRun.job)
     )
+    good = {row[0]: row[1] for row in ended}
     return {
         run.job: JobLine(run.job, run.started_at, run.finished_at, run.as_of, run.result, run.error, good.get(run.job))
         for run in session.scalars(select(JobRun).where(JobRun.id.in_(newest)))
@@ -62,7 +61,7 @@ def jobs(session: Session) -> dict[str, JobLine]:
 def mail(session: Session, office_id: int, *, most: int = 10) -> MailState:
     """Mails of the office by state, and the latest that met an error."""
     grouped = select(Digest.state, func.count()).where(Digest.office_id == office_id).group_by(Digest.state)
-    counts = dict(session.execute(grouped).tuples())
+    counts = {row[0]: row[1] for row in session.execute(grouped)}
     waiting = select(func.count(), func.min(Outbox.created_at)).where(
         Outbox.office_id == office_id, Outbox.settled_at.is_(None)
     )

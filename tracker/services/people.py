@@ -143,7 +143,11 @@ def edit_user(
 
 def disable_user(session: Session, *, actor: Actor, user_id: int, now: datetime, address: str = "") -> User:
     """The account can no longer be used; everything that the person did stays under the name."""
-    user = _mine(session, actor, user_id)
+    return disable_account(session, actor=actor, user=_mine(session, actor, user_id), now=now, address=address)
+
+
+def disable_account(session: Session, *, actor: Actor | None, user: User, now: datetime, address: str = "") -> User:
+    """`disable_user` for a row that is already at hand; Conflict("last_sysadmin")."""
     if not user.active:
         return user
     if user.role == Role.SYSADMIN:

@@ -89,6 +89,7 @@ SENTENCES: dict[str, str] = {
     "export_unknown": N_("没有这种导出格式。"),
     "void_not_confirmed": N_("作废不能恢复，请勾选确认后再提交。"),
     "written_twice": N_("同一项内容刚刚由另一次操作保存了，请看最新的情况。"),
+    "setup_invalid": N_("有几项还要改一改，原因写在各项旁边。什么都还没有保存。"),
     "locale_unknown": N_("没有这种语言。"),
     "not_first": N_("这里已经有账号了，请直接登录。"),
     "not_allowed": N_("您的岗位没有这项权限。"),

@@ -61,7 +61,7 @@ def _act(row: WorkRow) -> tuple[str, bool]:
         return gettext("去提交"), True
     if row.gaps:
         return gettext("上传"), True
-    return (gettext("处理"), True) if row.expiring else (gettext("查看"), False)
+    return (gettext("处理"), True) if row.expiring or row.insufficient else (gettext("查看"), False)
 
 
 @blueprint.get("/my")

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from tracker.domain.permissions import LEADERS, LEGAL, OWNERS, Action, Role, can
 from tracker.models import User
 from tracker.queries.subjects import actor_of
+from tracker.web import base
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def entries(app: Flask, user: User) -> list[Entry]:
     admin = admin_entries(app, user)
     if admin:
         found.append(Entry(_("管理"), admin[0].path, request.path.startswith("/admin")))
+    if base.settings().demo and base.on_loopback() and _exists(app, "/mailbox"):
+        found.append(Entry(_("演示邮箱"), "/mailbox/", _is_here("/mailbox")))
     found.append(Entry(_("帮助"), "/help", _is_here("/help")))
     return found
 

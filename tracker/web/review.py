@@ -18,7 +18,7 @@ from tracker.queries.review_queue import Desk, QueueFilter
 from tracker.services import review as verbs
 from tracker.web import vocabulary as words
 from tracker.web.base import address, commit, now, require, today, zone
-from tracker.web.messages import status_of
+from tracker.web.messages import explain, status_of
 
 blueprint = Blueprint("review", __name__, url_prefix="/review")
 
@@ -103,6 +103,11 @@ def _viewer(media_type: str) -> str:
     return "video" if media_type in VIDEOS else "other"
 
 
+def _sentence(error: TrackerError) -> str:
+    # A question that only this page asks.
+    return _("请勾选“我确认作废这份材料”。") if error.code == "void_not_confirmed" else explain(error)
+
+
 def _show(
     actor: Actor, found: Desk, error: TrackerError | None = None, typed: dict[str, Any] | None = None
 ) -> ResponseReturnValue:
@@ -118,6 +123,7 @@ def _show(
         place=place,
         kept=_kept(),
         error=error,
+        sentence=_sentence(error) if error else "",
         typed=typed or {},
         own=own,
         reviewer=reviewer,

@@ -74,9 +74,13 @@ def _render(
     base.require(Action.SEE_TASK, subject)
     insider = is_insider(subject)
     page = task_page(session, task, period_no=period_no, today=base.today(), insider=insider)
+    folded = [card for card in page.cards if _is_aside(card, page, base.today())]
     html = render_template(
         "task/page.html",
         page=page,
+        cards=[card for card in page.cards if card not in folded],
+        folded_cards=folded,
+        folded_done=sum(card.state == "filled" for card in folded),
         actor=actor,
         insider=insider,
         may_upload=can(actor, Action.UPLOAD, subject),
@@ -91,6 +95,14 @@ def _render(
         back=_way_back(),
     )
     return html, status_of(problem) if problem else 200
+
+
+def _is_aside(card: Card, page: TaskPage, today: date) -> bool:
+    """Whether a cycle of a longer period is out of the way: over and good, or not begun."""
+    if not card.cycle_no or page.period is None:
+        return False
+    later = card.start > today and page.period.start <= today
+    return (later and not card.items) or (card.state == "filled" and not card.soon_stale)
 
 
 def wanting(page: TaskPage, today: date) -> list[Card]:

@@ -129,7 +129,10 @@ if (form) {
 // A card that an address or a list points to opens itself.
 function open() {
   const target = location.hash && document.getElementById(location.hash.slice(1));
-  if (target instanceof HTMLDetailsElement) target.open = true;
+  let holder = target instanceof HTMLElement ? target.closest("details") : null;
+  if (!holder) return;
+  for (; holder; holder = holder.parentElement.closest("details")) holder.open = true;
+  target.scrollIntoView();
 }
 window.addEventListener("hashchange", open);
 open();

@@ -157,8 +157,10 @@ function pump() {
 
 function take(files, zone) {
   const list = zone.closest("[data-slot]").querySelector(".files");
-  for (const file of files) {
-    const upload = new Upload(file, zone.dataset.upload, list);
+  for (const [place, file] of files.entries()) {
+    // One file can be the new version of an item; the others stand for themselves.
+    const address = place ? zone.dataset.upload.split("?")[0] : zone.dataset.upload;
+    const upload = new Upload(file, address, list);
     if (file.size === 0) upload.failed(words.empty, false);
     else if (file.size > words.max) upload.failed(words.tooLarge, false);
     else queue.push(upload);
