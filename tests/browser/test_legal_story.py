@@ -155,6 +155,7 @@ def test_leaders_open_the_rows_behind_a_bar(browser: Any, office: OfficeKit, wai
     page.wait_for_selector("[data-chart=departments] svg")
     page.wait_for_selector("[data-chart=trend] svg")
     assert complaints == []
+    page.locator("[data-chart=departments]").scroll_into_view_if_needed()
     page.wait_for_timeout(600)  # the bars grow
     bars = [bar.bounding_box() for bar in page.locator("[data-chart=departments] svg path[fill='#b42318']").all()]
     widest = max((box for box in bars if box), key=lambda box: box["width"])

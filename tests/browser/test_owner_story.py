@@ -86,7 +86,8 @@ def test_a_clerk_answers_a_period(page: Page, office: OfficeKit, session: Sessio
     expect(page.locator("h1")).to_contain_text("综治信访办，今天有")
     page.goto("/tasks/2026/T01?period=Q4")
     minutes, ledger = slot_of(session, office, "T01-E2", "Q4"), slot_of(session, office, "T01-E3", "M10")
-    expect(page.locator(f"{minutes} .slot-head .l")).to_have_text("缺 1 份")
+    expect(page.locator(f"{minutes} .slot-head .l")).to_have_text("待交 1 份")
+    expect(page.locator(f"{ledger} .slot-head .l")).to_have_text("缺 1 份")
 
     # Nothing leaves the computer before the person has said that nothing is secret.
     drop(page, minutes, [made["docx"], made["pdf"], made["jpg"]])

@@ -17,10 +17,9 @@ def received(store: ObjectStore, content: bytes, name: str = "排查台账.pdf")
 
 def entry(version: Version, obligation: Obligation, day: date | None = None, **more: object) -> evidence.SubmitEntry:
     """Dates that fit the obligation."""
-    return evidence.SubmitEntry(
-        version_id=version.id, doc_date=day or obligation.start, covered_from=obligation.start,
-        covered_to=obligation.end, **more,  # type: ignore[arg-type]
-    )  # fmt: skip
+    if obligation.slot.coverage == "period":
+        more = {"covered_from": obligation.start, "covered_to": obligation.end, **more}
+    return evidence.SubmitEntry(version.id, day or obligation.start, **more)  # type: ignore[arg-type]
 
 
 def draft(

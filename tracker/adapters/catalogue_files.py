@@ -88,7 +88,7 @@ def _refuse_tricks(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise InvalidInput("catalogue_alias", line=event.start_mark.line + 1)
+            raise InvalidInput("catalogue_alias", line=event.start_mark.line + 1 if event.start_mark else 1)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
@@ -100,7 +100,9 @@ def _refuse_tricks(text: str) -> None:
 def _nested(raw: Located) -> Rows:
     problems: list[Problem] = []
     parts = [_row(item, place, PARTS, problems) for place, item in _items(raw, "parts", "parts", problems)]
-    tasks, slots, indicators = [], [], []
+    tasks: list[Row] = []
+    slots: list[Row] = []
+    indicators: list[Row] = []
     for place, task in _items(raw, "tasks", "tasks", problems):
         tasks.append(_row(task, place, TASKS, problems, {"evidence", "indicators"}))
         for key, columns, found in (("evidence", SLOTS, slots), ("indicators", INDICATORS, indicators)):
@@ -139,7 +141,8 @@ def _row(
     values: dict[str, Any] = {}
     lines: dict[str, int] = {}
     known = {column.path for column in columns if column.path != ("task",)}
-    for path, value, line in _leaves(item, {path[:size] for path in known for size in range(1, len(path))}):
+    inner = {whole[:size] for whole in known for size in range(1, len(whole))}
+    for path, value, line in _leaves(item, inner):
         column = next((column for column in columns if column.path == path and column.name != "task"), None)
         if column is not None:
             values[column.name], lines[column.name] = value, line

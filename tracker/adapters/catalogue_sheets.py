@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from openpyxl import Workbook, load_workbook
-from openpyxl.cell.cell import Cell
+from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
@@ -59,11 +59,19 @@ def read_rows(data: bytes) -> Rows:
         book.close()
     except InvalidInput:
         raise
-    except Exception as error:  # noqa: BLE001 - the library raises whatever a broken file makes it meet
+    except Exception as error:
+        # The library raises whatever a broken file makes it meet.
         raise InvalidInput("catalogue_damaged", why="xlsx") from error
     problems: list[Problem] = []
     found = {name: _rows(name, tables.get(name), columns, problems) for name, columns in SHEETS.items()}
-    return Rows(*found.values(), about=_about(tables.get(ABOUT_SHEET)), problems=tuple(problems))
+    return Rows(
+        found["部分"],
+        found["任务"],
+        found["佐证要求"],
+        found["指标"],
+        about=_about(tables.get(ABOUT_SHEET)),
+        problems=tuple(problems),
+    )
 
 
 def _table(sheet: Any) -> list[tuple[Any, ...]]:
@@ -144,7 +152,8 @@ def dump(catalogue: Catalogue) -> bytes:
     return out.getvalue()
 
 
-def _put(cell: Cell, value: str | int | float | bool | None) -> None:
+def _put(cell: Cell | MergedCell, value: str | int | float | bool | None) -> None:
+    assert isinstance(cell, Cell)
     cell.value = value
     if isinstance(value, str):
         # Text stays text: no formula, no date that a spreadsheet guesses.
@@ -156,7 +165,7 @@ def _write_about(sheet: Worksheet, catalogue: Catalogue) -> None:
         "任务目录模板。每张表第一行是列名（带*的必填），第二行是隐藏的列代码，请勿改动；从第三行起填写。",
         "A template for the catalogue of tasks: row 1 holds the column names (* = required), hidden row 2 their codes.",
         "编号是任务的身份：编号不变，已交的材料就跟着任务走。日期写成 03-31；一格多项时换行或用顿号分开。",
-        "Codes are identities: evidence follows a task by its code. Dates are MM-DD; several items in a cell by lines or 、.",
+        "Codes are identities: evidence follows a task by its code. Dates: MM-DD. Several items: lines or 、.",
     ]
     for number, line in enumerate(lines, start=1):
         _put(sheet.cell(number, 2), line)
@@ -186,8 +195,8 @@ def _write_sheet(sheet: Worksheet, columns: Sequence[Column], items: Sequence[Ma
             value = cell_text(item.get(column.name), column)
             if value is None:
                 continue
-            cell = sheet.cell(number, place)
-            _put(cell, value)
-            cell.alignment = Alignment(vertical="top", wrap_text=True)
+            target = sheet.cell(number, place)
+            _put(target, value)
+            target.alignment = Alignment(vertical="top", wrap_text=True)
     sheet.row_dimensions[2].hidden = True
-    sheet.freeze_panes = sheet.cell(HEADER_ROWS + 1, 3)
+    sheet.freeze_panes = f"C{HEADER_ROWS + 1}"

@@ -20,6 +20,6 @@ def look(url: str, timeout: float = 1.0) -> Listening | None:
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout) as client:
             channels = client.pubsub_channels("*celery.pidbox*")
-            return Listening(bool(channels), int(client.llen(QUEUE)))  # type: ignore[arg-type]
+            return Listening(bool(channels), int(client.llen(QUEUE)))
     except (redis.RedisError, OSError):
         return None

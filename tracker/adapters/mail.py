@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tracker.config import SmtpSettings
 from tracker.ports import MailRefused
@@ -14,21 +14,40 @@ from tracker.ports import MailRefused
 TIMEOUT = 20  # seconds for any single answer of the server
 
 
+class _Answering:
+    """Keeps what the server said to the last message; smtplib drops it."""
+
+    last_answer = ""
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        code, text = super().data(msg)  # type: ignore[misc]
+        self.last_answer = f"{code} {_text(text)}"
+        return code, text
+
+
+class _Smtp(_Answering, smtplib.SMTP):
+    pass
+
+
+class _SmtpTls(_Answering, smtplib.SMTP_SSL):
+    pass
+
+
 class SmtpMailer:
     """One connection for many messages; opened at once, so that a dead server is known before the first claim."""
 
-    def __init__(self, settings: SmtpSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: SmtpSettings, timeout: float = TIMEOUT) -> None:
+        self._settings, self._timeout = settings, timeout
         self._server = self._connect()
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> _Smtp | _SmtpTls:
         wanted = self._settings
         context = ssl.create_default_context()
         try:
             if wanted.tls:
-                server: smtplib.SMTP = smtplib.SMTP_SSL(wanted.host, wanted.port, timeout=TIMEOUT, context=context)
+                server: _Smtp | _SmtpTls = _SmtpTls(wanted.host, wanted.port, timeout=self._timeout, context=context)
             else:
-                server = smtplib.SMTP(wanted.host, wanted.port, timeout=TIMEOUT)
+                server = _Smtp(wanted.host, wanted.port, timeout=self._timeout)
                 if wanted.starttls:
                     server.starttls(context=context)
             if wanted.user:
@@ -53,9 +72,11 @@ class SmtpMailer:
             with suppress(smtplib.SMTPException, OSError):
                 self._server.rset()
             raise MailRefused(_words(error), permanent=error.smtp_code >= 500) from error
+        except smtplib.SMTPNotSupportedError as error:  # such as an address beyond ASCII: this message's fault alone
+            raise MailRefused(str(error), permanent=True) from error
         except smtplib.SMTPException as error:
             raise OSError(str(error)) from error
-        return "250"
+        return self._server.last_answer
 
     def close(self) -> None:
         with suppress(smtplib.SMTPException, OSError):
@@ -79,11 +100,11 @@ def _words(error: smtplib.SMTPResponseException) -> str:
 
 
 @contextmanager
-def open_mailer(settings: SmtpSettings | None) -> Iterator[SmtpMailer]:
+def open_mailer(settings: SmtpSettings | None, timeout: float = TIMEOUT) -> Iterator[SmtpMailer]:
     """A connected mailer; OSError when no server is named or it does not answer."""
     if settings is None:
         raise OSError("TRACKER_SMTP_URL is not set")
-    mailer = SmtpMailer(settings)
+    mailer = SmtpMailer(settings, timeout)
     try:
         yield mailer
     finally:

@@ -80,7 +80,7 @@ def edit(code: str, name: str | None, name_en: str | None, active: bool | None, 
         office = one_office(session)
         row = session.scalar(select(Department).where(Department.office_id == office.id, Department.code == code))
         if row is None:
-            raise NotFound("not_found", code=code)
+            raise NotFound("not_found", value=code)
         edit_department(
             session, actor=None, office_id=office.id, department_id=row.id,
             name_zh=row.name_zh if name is None else name, name_en=row.name_en if name_en is None else name_en,

@@ -99,11 +99,12 @@ def _check_task(
                 check.add(row, "cooperating", "department_unknown", TASKS, value=code)
     if len(set(values.get("cooperating", ()))) != len(values.get("cooperating", ())):
         check.add(row, "cooperating", "value_twice", TASKS)
+    # Each event gets its own deadline from this term; a bulk ledger of events can do without.
     event = values["deadline_kind"] == DeadlineKind.EVENT
-    if event and "within_n" not in values:
-        check.add(row, "within_n", "event_needs_term", TASKS)
-    if event and "within_unit" not in values:
-        check.add(row, "within_unit", "event_needs_term", TASKS)
+    terms = {"within_n", "within_unit"}
+    if (event and values.get("event_mode") == "individual") or terms & values.keys():
+        for name in sorted(terms - values.keys()):
+            check.add(row, name, "event_needs_term", TASKS)
     if values["deadline_kind"] == DeadlineKind.ANNUAL and not values.get("due"):
         check.add(row, "due", "value_missing", TASKS)
 
@@ -187,9 +188,9 @@ def build(rows: Rows, departments: Mapping[str, bool] | None = None) -> tuple[Ca
 def _check_slots_exist(check: Check, tasks: Iterable[Row]) -> None:
     asked = {str(row.values.get("task") or "").strip() for row in check.rows.slots}
     for row in tasks:
-        code = str(row.values["code"]).strip()
-        if code not in asked:
-            check.add(row, "code", "task_without_slots", TASKS, value=code)
+        task = str(row.values["code"]).strip()
+        if task not in asked:
+            check.add(row, "code", "task_without_slots", TASKS, value=task)
 
 
 def _order(problem: Problem) -> tuple[int, int, str]:
@@ -199,7 +200,7 @@ def _order(problem: Problem) -> tuple[int, int, str]:
 
 def about_of(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The header's own entries: short, single values; anything else in it is not ours to keep."""
-    kept = {}
+    kept: dict[str, Any] = {}
     for key, value in list(raw.items())[:40]:
         if isinstance(value, bool | int):
             kept[str(key)[:60]] = value

@@ -49,10 +49,11 @@ def _code(raw: object, column: Column) -> str:
 
 def _number(raw: object, column: Column) -> float | int:
     if isinstance(raw, str):
+        text = raw.strip()
         try:
-            raw = float(raw.strip().replace(",", ""))
+            raw = float(text.replace(",", ""))
         except ValueError as error:
-            raise BadValue("value_not_number", value=raw.strip()[:40]) from error
+            raise BadValue("value_not_number", value=text[:40]) from error
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not abs(raw) < 1e15:
         raise BadValue("value_not_number", value=str(raw)[:40])
     if column.low is not None and column.high is not None and not column.low <= raw <= column.high:

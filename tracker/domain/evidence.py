@@ -84,7 +84,9 @@ _YEAR = r"(?:(?<!\d)(?P<year>20\d\d)\s*年?(?:度)?\s*[-._]?\s*)?"
 _FULL_DATE = re.compile(r"(?<!\d)(20\d\d)\s*[年./_-]\s*(\d{1,2})\s*[月./_-]\s*(\d{1,2})(?!\d|\s*月)日?")
 _COMPACT = re.compile(r"(?<!\d)(20\d\d)(\d\d)(\d\d)(?!\d)")
 _SHORT_DATE = re.compile(r"(?<![\d年])(\d{1,2})月(\d{1,2})日")
-_QUARTERS = re.compile(rf"{_YEAR}(?:前|第?(?P<first>[一二三1-3])(?:季度)?\s*[-—~至到]\s*第?)(?P<last>[二两三四2-4])个?季度")
+_QUARTERS = re.compile(
+    rf"{_YEAR}(?:前|第?(?P<first>[一二三1-3])(?:季度)?\s*[-—~至到]\s*第?)(?P<last>[二两三四2-4])个?季度"
+)
 _QUARTER = re.compile(rf"{_YEAR}第?(?<!\d)(?P<last>[一二三四1-4])季度")
 _HALF = re.compile(rf"{_YEAR}(?P<half>[上下])半年")
 _MONTHS = re.compile(rf"{_YEAR}(?<!\d)(?P<first>\d{{1,2}})月?\s*[-—~至到]\s*(?P<last>\d{{1,2}})月(?!\s*\d)")

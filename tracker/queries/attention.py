@@ -89,21 +89,25 @@ def owners(session: Session, office_id: int, year: int) -> list[Owner]:
 
 
 def _of_list(kind: str, office_id: int, year: int, today: date) -> list[ColumnElement[bool]]:
-    """What belongs to a list. The year is a range of due dates too, so that the index serves it."""
+    """What belongs to a list; only columns of the obligation itself, so that nothing is joined to find it."""
     light = "yellow" if kind == "soon" else "red"
-    found: list[ColumnElement[bool]] = [
-        Obligation.office_id == office_id,
-        Obligation.light == light,
-        Obligation.due >= date(year, 1, 1),
-    ]
+    found: list[ColumnElement[bool]] = [Obligation.light == light, *_of_year(office_id, year)]
     if kind == "late":
         found += [Obligation.due < today, Obligation.required.is_(True)]
     elif kind == "stale":
         found += [Obligation.state == "stale"]
     else:
         found += [Obligation.soon_stale.is_(True)]
-    found.append(Period.plan_year == year)
     return found
+
+
+def _of_year(office_id: int, year: int) -> list[ColumnElement[bool]]:
+    # An obligation begins inside its plan year, though it may be due after it.
+    return [
+        Obligation.office_id == office_id,
+        Obligation.due >= date(year, 1, 1),
+        Obligation.start.between(date(year, 1, 1), date(year, 12, 31)),
+    ]
 
 
 def _keyset(due: ColumnElement[Any], key: ColumnElement[Any], after: tuple[date, int]) -> ColumnElement[bool]:
@@ -124,23 +128,23 @@ def read_list(
 
     `after` is (due, id) of the last line of the page before.
     """
-    chosen = (
-        select(Obligation.id)
-        .join(Period, Period.id == Obligation.period_id)
-        .where(*_of_list(kind, office_id, wanted.year, today))
-    )
+    chosen = select(Obligation.id).where(*_of_list(kind, office_id, wanted.year, today))
     if wanted.department:
-        chosen = _owned(chosen.join(Task, Task.id == Period.task_id), wanted.department, office_id)
+        chosen = chosen.where(_owned_slots(wanted.department, office_id, wanted.year))
     if after:
         chosen = chosen.where(_keyset(Obligation.due.expression, Obligation.id.expression, after))
     ids = session.scalars(chosen.order_by(Obligation.due, Obligation.id).limit(limit + 1)).all()
     return _lines(session, ids[:limit]), len(ids) > limit
 
 
-def _owned(statement: Any, code: str, office_id: int) -> Any:
-    # `Any`: each statement keeps its own columns.
-    owner = select(Department.id).where(Department.code == code, Department.office_id == office_id).scalar_subquery()
-    return statement.where(Task.owner_id == owner)
+def _owner(code: str, office_id: int) -> Any:
+    return select(Department.id).where(Department.code == code, Department.office_id == office_id).scalar_subquery()
+
+
+def _owned_slots(code: str, office_id: int, year: int) -> ColumnElement[bool]:
+    """Whether an obligation is of a task that this department owns."""
+    slots = select(Slot.id).join(Task, Task.id == Slot.task_id)
+    return Obligation.slot_id.in_(slots.where(Task.owner_id == _owner(code, office_id), Task.plan_year == year))
 
 
 def _lines(session: Session, ids: Sequence[int]) -> list[Line]:
@@ -204,21 +208,14 @@ def count_lists(session: Session, office_id: int, wanted: AttentionFilter, today
     late = and_(red, Obligation.due < today, Obligation.required.is_(True))
     stale = and_(red, Obligation.state == "stale")
     soon = and_(Obligation.light == "yellow", Obligation.soon_stale.is_(True))
-    statement = (
-        select(func.count().filter(late), func.count().filter(stale), func.count().filter(soon))
-        .select_from(Obligation)
-        .join(Period, Period.id == Obligation.period_id)
-        .where(
-            Obligation.office_id == office_id,
-            Obligation.light.in_(("red", "yellow")),
-            Obligation.due >= date(wanted.year, 1, 1),
-            Period.plan_year == wanted.year,
-        )
+    statement = select(func.count().filter(late), func.count().filter(stale), func.count().filter(soon)).where(
+        Obligation.light.in_(("red", "yellow")), *_of_year(office_id, wanted.year)
     )
     weak = select(func.count()).select_from(Period).where(*_weak(office_id, wanted.year))
     if wanted.department:
-        statement = _owned(statement.join(Task, Task.id == Period.task_id), wanted.department, office_id)
-        weak = _owned(weak.join(Task, Task.id == Period.task_id), wanted.department, office_id)
+        statement = statement.where(_owned_slots(wanted.department, office_id, wanted.year))
+        weak = weak.join(Task, Task.id == Period.task_id)
+        weak = weak.where(Task.owner_id == _owner(wanted.department, office_id))
     counts = session.execute(statement).one()
     return {"late": counts[0], "stale": counts[1], "soon": counts[2], "insufficient": session.scalar(weak) or 0}
 

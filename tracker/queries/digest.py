@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from sqlalchemy import literal, or_, select
@@ -13,11 +13,12 @@ from tracker.models import Obligation, Period, Slot, Task, User
 # Order of the groups; statutory deadlines and supervision notices join with their own features.
 ORDER = ("overdue", "due_now", "returned", "stale", "soon_stale", "due_later")
 SOON_DAYS = 3
+NEAR_DAYS = 30  # what is owed later than this is not yet called missing
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A slot and how many pieces nobody has submitted yet."""
+    """A slot and how many pieces nobody has submitted yet, over all its cycles that are near or over."""
 
     name_zh: str
     name_en: str
@@ -35,7 +36,7 @@ class Line:
     title_en: str
     plan_year: int
     period_no: str
-    due: date
+    due: date  # of the most urgent thing in it: a year's task may owe a ledger each month
     missing: tuple[Missing, ...]
     pre_holiday: bool = False
 
@@ -63,18 +64,22 @@ def open_lines(
         )
         .order_by(Period.due, Task.position)
     ).all()  # fmt: skip
-    gaps = _missing(session, [row.id for row in rows], today)
+    gaps = _gaps(session, [row.id for row in rows], today)
     lines = []
     for row in rows:
-        group = _group(row.reasons, row.due, today)
+        gap = gaps.get(row.id, _Gap())
+        due = min(gap.due or row.due, row.due)
+        group = _group(row.reasons, due, today)
+        if group == "soon_stale":
+            due = gap.expires_on or due
         # Heads are told of what is pressing; the rest is their clerks' business.
         quiet = person.role == "dept_head" and group in {"soon_stale", "due_later"}
         if group is None or (quiet and row.id not in wanted):
             continue
         lines.append(
             Line(
-                group, row.id, row.code, row.title_zh, row.title_en, row.plan_year, row.period_no, row.due,
-                gaps[row.id], row.id in early,
+                group, row.id, row.code, row.title_zh, row.title_en, row.plan_year, row.period_no, due,
+                tuple(Missing(*names, count) for names, count in gap.pieces.items()), row.id in early,
             )
         )  # fmt: skip
     return sorted(lines, key=lambda line: (ORDER.index(line.group), line.due, line.code))
@@ -94,15 +99,33 @@ def _group(reasons: list[str], due: date, today: date) -> str | None:
     return "due_later"
 
 
-def _missing(session: Session, period_ids: list[int], today: date) -> dict[int, tuple[Missing, ...]]:
-    found: dict[int, list[Missing]] = defaultdict(list)
+@dataclass
+class _Gap:
+    """What one period lacks: the most urgent deadline, the first expiry ahead, and pieces by slot name."""
+
+    due: date | None = None
+    expires_on: date | None = None
+    pieces: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+def _gaps(session: Session, period_ids: list[int], today: date) -> dict[int, _Gap]:
     rows = session.execute(
-        select(Obligation.period_id, Slot.name_zh, Slot.name_en, Obligation.missing, Obligation.state)
+        select(
+            Obligation.period_id, Obligation.due, Obligation.expires_on, Obligation.missing, Obligation.state,
+            Slot.name_zh, Slot.name_en,
+        )
         .join(Slot, Slot.id == Obligation.slot_id)
         .where(Obligation.period_id.in_(period_ids), Obligation.required.is_(True), Obligation.start <= today)
-        .where(or_(Obligation.missing > 0, Obligation.state == "returned"))
+        .where(or_(Obligation.light.in_(("red", "yellow")), Obligation.due <= today + timedelta(NEAR_DAYS)))
+        .where(or_(Obligation.missing > 0, Obligation.state == "returned", Obligation.soon_stale.is_(True)))
         .order_by(Obligation.due, Slot.position)
-    )
+    ).all()  # fmt: skip
+    found: dict[int, _Gap] = defaultdict(_Gap)
     for row in rows:
-        found[row.period_id].append(Missing(row.name_zh, row.name_en, max(row.missing, 1)))
-    return defaultdict(tuple, {key: tuple(values) for key, values in found.items()})
+        gap, name = found[row.period_id], (row.name_zh, row.name_en)
+        if row.missing or row.state == "returned":
+            gap.due = min(gap.due or row.due, row.due)
+        elif row.expires_on:
+            gap.expires_on = min(gap.expires_on or row.expires_on, row.expires_on)
+        gap.pieces[name] = gap.pieces.get(name, 0) + max(row.missing, 1)
+    return dict(found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import BindParameter, Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from tracker.errors import NotFound
@@ -82,26 +82,38 @@ class Item:
     earlier: tuple[VersionRow, ...]
 
 
-def _versions(condition: ColumnElement[bool], link: ColumnElement[bool]) -> Select[Any]:
-    reviewer, twin = aliased(User), aliased(Version)
-    return (
-        select(
-            Version, evidence_obligation.c.obligation_id, Evidence.slot_code, Blob.size, Blob.sha256,
-            User.name.label("uploader"), Review.reason_codes, Review.comment, Review.ticked,
-            reviewer.name.label("reviewer"), twin.id.label("twin_id"), twin.file_name.label("twin_name"),
-            twin.state.label("twin_state"), twin.uploaded_at.label("twin_uploaded"),
-            twin.submitted_at.label("twin_submitted"),
-        )
-        .join(Evidence, Evidence.id == Version.evidence_id)
-        .outerjoin(evidence_obligation, and_(evidence_obligation.c.evidence_id == Evidence.id, link))
-        .join(User, User.id == Version.uploaded_by_id)
-        .outerjoin(Blob, Blob.id == Version.blob_id)
-        .outerjoin(Review, Review.version_id == Version.id)
-        .outerjoin(reviewer, reviewer.id == Review.reviewer_id)
-        .outerjoin(twin, twin.id == Version.duplicate_of_id)
-        .where(condition)
-        .order_by(Version.evidence_id, Version.number, evidence_obligation.c.obligation_id)
-    )  # fmt: skip
+# Built once: aliases and columns cost more than the question itself.
+_reviewer, _twin, _link = aliased(User), aliased(Version), evidence_obligation.alias()
+_linked: BindParameter[Any] = bindparam("linked", expanding=True)
+_VERSIONS: Select[Any] = (
+    select(
+        Version, _link.c.obligation_id, Evidence.slot_code, Blob.size, Blob.sha256,
+        User.name.label("uploader"), Review.reason_codes, Review.comment, Review.ticked,
+        _reviewer.name.label("reviewer"), _twin.id.label("twin_id"), _twin.file_name.label("twin_name"),
+        _twin.state.label("twin_state"), _twin.uploaded_at.label("twin_uploaded"),
+        _twin.submitted_at.label("twin_submitted"),
+    )
+    .join(Evidence, Evidence.id == Version.evidence_id)
+    .outerjoin(_link, and_(_link.c.evidence_id == Evidence.id, _link.c.obligation_id.in_(_linked)))
+    .join(User, User.id == Version.uploaded_by_id)
+    .outerjoin(Blob, Blob.id == Version.blob_id)
+    .outerjoin(Review, Review.version_id == Version.id)
+    .outerjoin(_reviewer, _reviewer.id == Review.reviewer_id)
+    .outerjoin(_twin, _twin.id == Version.duplicate_of_id)
+    .order_by(Version.evidence_id, Version.number, _link.c.obligation_id)
+)  # fmt: skip
+_ONE_VERSION = _VERSIONS.where(Version.id == bindparam("version_id"))
+_OF_SLOTS = _VERSIONS.where(
+    Evidence.office_id == bindparam("office_id"),
+    Evidence.slot_code.in_(bindparam("codes", expanding=True)),
+    or_(
+        _link.c.obligation_id.is_not(None),
+        and_(
+            Evidence.slot_code.in_(bindparam("standing", expanding=True)),
+            Version.state.in_(("accepted", "submitted")),
+        ),
+    ),
+)
 
 
 def _row(found: Any) -> VersionRow:
@@ -124,9 +136,7 @@ def _row(found: Any) -> VersionRow:
 
 def version_row(session: Session, version_id: int, obligation_id: int) -> VersionRow:
     """One version as the page of `obligation_id` shows it; NotFound("not_found")."""
-    found = session.execute(
-        _versions(Version.id == version_id, evidence_obligation.c.obligation_id == obligation_id)
-    ).first()
+    found = session.execute(_ONE_VERSION, {"version_id": version_id, "linked": [obligation_id]}).first()
     if found is None:
         raise NotFound("not_found")
     return _row(found)
@@ -138,14 +148,8 @@ def versions_for(
     """All versions linked to these obligations, and accepted or waiting material of `standing` slots of any period."""
     if not obligation_ids:
         return []
-    carried = and_(Evidence.slot_code.in_(standing), Version.state.in_(("accepted", "submitted")))
-    condition = and_(
-        Evidence.office_id == office_id,
-        Evidence.slot_code.in_(codes),
-        or_(evidence_obligation.c.obligation_id.is_not(None), carried),
-    )
-    rows = session.execute(_versions(condition, evidence_obligation.c.obligation_id.in_(obligation_ids)))
-    return [_row(row) for row in rows]
+    wanted = {"office_id": office_id, "linked": obligation_ids, "codes": codes, "standing": standing}
+    return [_row(row) for row in session.execute(_OF_SLOTS, wanted)]
 
 
 def items_of(rows: Sequence[VersionRow], *, with_drafts: bool) -> list[Item]:

@@ -114,7 +114,7 @@ def departments(session: Session, office_id: int, *, only_active: bool = False) 
             User.office_id == office_id, User.active.is_(True), User.department_id.is_not(None)
         )
     ):
-        roles.setdefault(department_id, []).append(role)
+        roles.setdefault(department_id or 0, []).append(role)
     owned = select(Task.owner_id, func.count()).where(Task.office_id == office_id, Task.active.is_(True))
     owns = {row[0]: row[1] for row in session.execute(owned.group_by(Task.owner_id))}
     lines = []

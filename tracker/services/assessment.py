@@ -122,6 +122,7 @@ def _indicator_facts(task: Task, period: Period, values: Sequence[IndicatorValue
                 kind=indicator.kind,
                 value=None if value is None else value.value,
                 has_evidence=value is not None and value.version_id is not None,
+                counts_from=date(task.plan_year, 1, 1) if indicator.cycle == "year" else None,
             )
         )
     return tuple(facts)

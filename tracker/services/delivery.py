@@ -21,12 +21,13 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
 from tracker.domain.reminders import may_send
-from tracker.models import Digest, Outbox, Period, Reminder, User, Version
+from tracker.models import Digest, Outbox, Period, Reminder, Task, User, Version
 from tracker.ports import Mailer, MailRefused
 from tracker.queries.calendar import forget_calendar, load_calendar
 from tracker.queries.digest import Line, open_lines
 from tracker.services.assessment import OFFICE_ZONE
 from tracker.services.jobs import write
+from tracker.services.telling import STEPS, recipients
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,10 @@ def deliver(
                     log.warning("mail server does not answer: %s", error)
                     result.deferred += len(waiting) - place
                     break
+                except Exception:  # one person's poisoned mail must not silence the others
+                    session.rollback()
+                    log.exception("the digest of person %s could not be made", person_id)
+                    result.failed += 1
     except (OSError, EOFError, MailRefused) as error:
         log.warning("mail server cannot be reached: %s", error)
         result.deferred = len(waiting) - result.sent - result.failed
@@ -187,42 +192,29 @@ def _claim(
     digest = session.scalar(
         select(Digest).where(Digest.recipient_id == person_id, Digest.local_date == today).with_for_update()
     )
-    if digest is not None:
-        busy = digest.state == "sending" and digest.lease_until is not None and digest.lease_until > now
-        early = digest.state == "deferred" and digest.retry_at is not None and digest.retry_at > now
-        if busy or early:
-            result.deferred += 1
-        if busy or early or digest.state in {"sent", "failed", "abandoned"}:
-            session.rollback()
-            return None
-    person = session.get(User, person_id)
-    rows = session.scalars(
-        select(Outbox)
-        .where(Outbox.recipient_id == person_id, Outbox.settled_at.is_(None), Outbox.created_at <= now)
-        .order_by(Outbox.id)
-    ).all()
+    if digest is not None and _rests(digest, now):
+        session.rollback()
+        result.deferred += 1
+        return None
+    person = session.get_one(User, person_id)
+    rows = _open_rows(session, person_id, digest, now)
     true = [row for row in rows if _still_true(session, row, person, now)]
-    # An attempt whose end is unknown goes out again as it was: it may be in the reader's hands already.
-    unknown = digest is not None and digest.state == "sending"
-    if (person is None or not true) and not unknown:
+    triggered = [row.period_id for row in true if row.period_id]
+    lines = open_lines(session, person, today, triggered, _pre_holiday(session, true)) if true else []
+    if not lines:
+        for row in true:  # nothing in it asks anything of the reader any more
+            row.settled_at, row.outcome = now, "moot"
         if digest is not None:
             digest.state = "abandoned"
         session.commit()
         return None
-    assert person is not None
-    mail = None
-    if not unknown:
-        lines = open_lines(
-            session, person, today, [row.period_id for row in true if row.period_id], _pre_holiday(session, true)
-        )
-        mail = render(person, lines, today)
+    mail = render(person, lines, today)
     if digest is None:
         digest = Digest(
             office_id=person.office_id, recipient_id=person.id, local_date=today, created_at=now, attempts=0,
             message_id=message_id(person.id, today, install, _host(sender)),
         )  # fmt: skip
-    if mail is not None:
-        digest.subject, digest.body_text, digest.body_html = mail.subject, mail.text, mail.html
+    digest.subject, digest.body_text, digest.body_html = mail.subject, mail.text, mail.html
     digest.state, digest.lease_until, digest.attempts = "sending", now + LEASE, digest.attempts + 1
     session.add(digest)
     try:
@@ -236,21 +228,45 @@ def _claim(
     return digest
 
 
+def _rests(digest: Digest, now: datetime) -> bool:
+    """Whether this day's digest is not to be touched now: under way, backing off, or done with until tomorrow."""
+    if digest.state == "sending":
+        return digest.lease_until is not None and digest.lease_until > now
+    if digest.state == "deferred":
+        return digest.retry_at is not None and digest.retry_at > now
+    return True
+
+
+def _open_rows(session: Session, person_id: int, digest: Digest | None, now: datetime) -> Sequence[Outbox]:
+    """What is to be told. A repeated attempt tells only what its first told, or less: the server may have
+    taken that one, and a mail program shows one of two messages with the same Message-ID. What came
+    since waits for the next working day.
+    """
+    query = select(Outbox).where(
+        Outbox.recipient_id == person_id, Outbox.settled_at.is_(None), Outbox.created_at <= now
+    )
+    if digest is not None:
+        query = query.where(Outbox.digest_id == digest.id)
+    return session.scalars(query.order_by(Outbox.id)).all()
+
+
 def _pre_holiday(session: Session, rows: Sequence[Outbox]) -> list[int]:
     ids = [row.reminder_id for row in rows if row.reminder_id]
     return list(session.scalars(select(Reminder.period_id).where(Reminder.id.in_(ids), Reminder.pre_holiday.is_(True))))
 
 
-def _still_true(session: Session, row: Outbox, person: User | None, now: datetime) -> bool:
+def _still_true(session: Session, row: Outbox, person: User, now: datetime) -> bool:
     """Whether the line is still so and still this person's; if not, it is settled without a mail."""
     outcome = None
-    if person is None or not person.active:
+    if not person.active:
         outcome = "not_theirs"
     elif row.version_id is not None:
         version = session.get(Version, row.version_id)
         last = version.evidence.versions[-1] if version else None
         if version is None or version.state not in {"returned", "rejected"} or last is not version:
             outcome = "moot"
+        elif person.role != "legal_head" and person.department_id not in _departments(version.evidence.slot.task):
+            outcome = "not_theirs"
     elif row.period_id is not None:
         outcome = _period_outcome(session, row, person)
     if outcome is not None:
@@ -258,17 +274,34 @@ def _still_true(session: Session, row: Outbox, person: User | None, now: datetim
     return outcome is None
 
 
+def _departments(task: Task) -> set[int]:
+    return {task.owner_id} | {helper.id for helper in task.cooperating}
+
+
 def _period_outcome(session: Session, row: Outbox, person: User) -> str | None:
     period = session.get(Period, row.period_id)
     if period is None or not period.task.active:
         return "moot"
-    if person.department_id != period.task.owner_id and person.role != "legal_head":
+    # The head of the legal office stands in wherever a department had nobody (telling.recipients).
+    theirs = {known.id for known in recipients(session, period.task, STEPS)}
+    if person.id not in theirs and person.role != "legal_head":
         return "not_theirs"
     if row.kind == "reminder" and (period.complete or period.light == "blue"):
         return "moot"
-    if row.kind in {"stale", "soon_stale"} and row.kind not in period.reasons:
+    if row.kind in {"stale", "soon_stale"} and not _still_ages(session, row, period):
         return "moot"
     return None
+
+
+def _still_ages(session: Session, row: Outbox, period: Period) -> bool:
+    """Whether the slot that the flag names is still (soon) stale; its rung is kind/slot/day."""
+    reminder = session.get(Reminder, row.reminder_id) if row.reminder_id else None
+    slot = reminder.rung.split("/")[1] if reminder else None
+    return any(
+        obligation.required and (obligation.stale_reasons if row.kind == "stale" else obligation.soon_stale)
+        for obligation in period.obligations
+        if slot in {None, obligation.slot.code}
+    )
 
 
 def _settle_failure(session: Session, digest_id: int, why: str, now: datetime, *, permanent: bool) -> None:

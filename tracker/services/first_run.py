@@ -74,39 +74,30 @@ def code_is_right(session: Session, *, given: str, expected: str, now: datetime)
     return False
 
 
-def problems_of(wishes: Wishes) -> dict[str, TrackerError]:
-    """Every field that is wrong, so that the person corrects them all at once."""
+def _account_problems(wishes: Wishes) -> dict[str, TrackerError]:
     found: dict[str, TrackerError] = {}
-
-    def note(field: str, error: TrackerError) -> None:
-        found.setdefault(field, error)
-
-    for field, text in (("name", wishes.name), ("office_zh", wishes.office_zh)):
-        if not text.strip():
-            note(field, InvalidInput("field_required"))
-        elif len(text) > 200:
-            note(field, InvalidInput("field_too_long", longest=200))
-    if len(wishes.office_en) > 200:
-        note("office_en", InvalidInput("field_too_long", longest=200))
     try:
         normal_email(wishes.email)
     except InvalidInput as error:
-        note("email", error)
+        found["email"] = error
     try:
         check_password(wishes.password, email=wishes.email, name=wishes.name)
     except InvalidInput as error:
-        note("password", error)
+        found["password"] = error
     if wishes.password != wishes.again:
-        note("again", InvalidInput("password_differs"))
-    if not FIRST_YEAR <= wishes.year <= LAST_YEAR:
-        note("year", InvalidInput("year_invalid", low=FIRST_YEAR, high=LAST_YEAR))
+        found["again"] = InvalidInput("password_differs")
+    return found
+
+
+def _department_problems(wishes: Wishes) -> dict[str, TrackerError]:
+    found: dict[str, TrackerError] = {}
     if not wishes.departments:
-        note("departments", InvalidInput("setup_no_departments"))
+        found["departments"] = InvalidInput("setup_no_departments")
     for one in wishes.departments:
         try:
             check_department(code=one.code, name_zh=one.name_zh, name_en=one.name_en, kind=one.kind)
         except InvalidInput as error:
-            note(f"department_{one.code}", error)
+            found[f"department_{one.code}"] = error
     if wishes.rows is not None:
         chosen = {one.code for one in wishes.departments}
         asked = {str(row.values.get("owner") or "") for row in wishes.rows.tasks} - {""}
@@ -114,7 +105,22 @@ def problems_of(wishes: Wishes) -> dict[str, TrackerError]:
             helpers = row.values.get("cooperating")
             asked |= {str(code) for code in helpers} if isinstance(helpers, list | tuple) else set()
         if lacking := sorted(asked - chosen):
-            note("departments", InvalidInput("setup_departments_needed", codes="、".join(lacking)))
+            found["departments"] = InvalidInput("setup_departments_needed", codes="、".join(lacking))
+    return found
+
+
+def problems_of(wishes: Wishes) -> dict[str, TrackerError]:
+    """Every field that is wrong, so that the person corrects them all at once."""
+    found = {**_department_problems(wishes), **_account_problems(wishes)}
+    for field, text in (("name", wishes.name), ("office_zh", wishes.office_zh)):
+        if not text.strip():
+            found[field] = InvalidInput("field_required")
+        elif len(text) > 200:
+            found[field] = InvalidInput("field_too_long", longest=200)
+    if len(wishes.office_en) > 200:
+        found["office_en"] = InvalidInput("field_too_long", longest=200)
+    if not FIRST_YEAR <= wishes.year <= LAST_YEAR:
+        found["year"] = InvalidInput("year_invalid", low=FIRST_YEAR, high=LAST_YEAR)
     return found
 
 

@@ -43,15 +43,17 @@ class SweepResult:
     failed: list[int] = field(default_factory=list)
 
     def as_dict(self, now: datetime) -> dict[str, Any]:
-        return {
+        counts: dict[str, Any] = {
             "now": now.isoformat(),
             "examined": self.examined,
             "became_due_soon": self.became_due_soon,
             "became_overdue": self.became_overdue,
             "became_stale": self.became_stale,
             "reminders_created": self.reminders_created,
-            "failed": self.failed,
+            "failed": len(self.failed),
         }
+        # Which ones, for the record of the pass; a good pass has nothing to add to the contract's fields.
+        return counts | ({"failed_periods": self.failed} if self.failed else {})
 
 
 def sweep(session: Session, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> SweepResult:
@@ -111,14 +113,22 @@ def _remind(session: Session, period: Period, task: Task, verdict: PeriodVerdict
         created += _create(
             session, period, task, rung.code, rung.on, rung.to, "reminder", now, pre_holiday=rung.pre_holiday
         )
-    slots = dict(
-        session.execute(select(Obligation.id, Slot.code).join(Slot).where(Obligation.period_id == period.id)).all()
-    )
+    slots = {
+        row.id: (row.code, row.due)
+        for row in session.execute(
+            select(Obligation.id, Slot.code, Obligation.due)
+            .join(Slot)
+            .where(Obligation.period_id == period.id, Obligation.required.is_(True))
+        )
+    }
     for part in verdict.obligations:
-        slot = slots[part.id]
+        if part.id not in slots:
+            continue  # nobody is pressed for what may be left out
+        slot, due = slots[part.id]
         if part.stale_reasons:
-            # One flag a slot and period, until it was fresh again and expired anew.
-            code = f"stale/{slot}/{part.expires_on or period.due}"
+            # One flag for each thing owed, until it was fresh again and expired anew: a monthly ledger
+            # that missed March is told again when it misses June.
+            code = f"stale/{slot}/{part.expires_on or due}"
             created += _create(session, period, task, code, today, ("contact", "dept_head"), "stale", now)
         elif part.soon_stale:
             code = f"soon_stale/{slot}/{part.expires_on}"

@@ -13,6 +13,7 @@ from tracker.queries.calendar import load_calendar
 from tracker.web import vocabulary as words
 from tracker.web.base import require, today
 from tracker.web.board import plan_year
+from tracker.web.filters import is_english
 
 blueprint = Blueprint("attention", __name__, url_prefix="/attention")
 
@@ -65,7 +66,7 @@ def index() -> ResponseReturnValue:
         lines=lines,
         weak=weak,
         counts=queries.count_lists(session, actor.office_id, wanted, today()),
-        late={line.due: _late(line.due) for line in shown},
+        late={due: _late(due) for due in {line.due for line in shown}},
         owners=queries.owners(session, actor.office_id, wanted.year),
         wanted=wanted,
         kept=_kept,
@@ -74,7 +75,8 @@ def index() -> ResponseReturnValue:
         states=words.obligation_words(),
         stale_words=words.stale_words(),
         insufficient_words=words.insufficient_words(),
-        short_cycle=words.short_cycle,
+        cycles={number: words.short_cycle(number) for number in {line.cycle_no for line in lines}},
+        english=is_english(),
         at=today(),
     )
 
@@ -98,7 +100,9 @@ def printed() -> ResponseReturnValue:
         sheets=sheets,
         owners=owners,
         contacts=queries.contacts(session, actor.office_id),
-        late={line.due: _late(line.due) for kinds in sheets.values() for lines in kinds.values() for line in lines},
+        late={
+            due: _late(due) for due in {line.due for kinds in sheets.values() for row in kinds.values() for line in row}
+        },
         wanted=wanted,
         kept=_kept,
         stale_words=words.stale_words(),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 
-from flask import render_template
+from flask import current_app
 from flask_babel import force_locale
 from sqlalchemy.orm import Session
 
@@ -67,10 +67,11 @@ def renderer(session: Session, base_url: str) -> Render:
                 "base_url": base_url,
                 "pre_holiday": any(line.pre_holiday for line in lines),
             }
+            pages = current_app.jinja_env  # not render_template: a mail has no request and no reader signed in
             return Rendered(
                 subject(lines, today),
-                render_template("mail/digest.txt", **values),
-                render_template("mail/digest.html", **values),
+                pages.get_template("mail/digest.txt").render(values),
+                pages.get_template("mail/digest.html").render(values),
             )
 
     return render

@@ -168,8 +168,12 @@ def _departments_page(
     values: Any = None, errors: dict[str, str] | None = None, status: int = 200, bad: int | None = None
 ) -> ResponseReturnValue:
     kinds = {
-        "section": _("科室"), "institution": _("事业单位"), "group": _("统称"), "post": _("专岗"), "advisory": _("顾问"),
-    }  # fmt: skip
+        "section": _("科室"),
+        "institution": _("事业单位"),
+        "group": _("统称"),
+        "post": _("专岗"),
+        "advisory": _("顾问"),
+    }
     rows = reads.departments(db.session(), base.current_actor().office_id)
     return page(
         "people/departments.html", status, departments=rows, kinds=kinds, values=values or {}, errors=errors or {},

@@ -90,7 +90,8 @@ def _result_words(result: dict[str, Any]) -> str:
 
 def _components(jobs: dict[str, reads.JobLine], now: datetime) -> list[tuple[str, str, str, str]]:
     """(name, light, word, remark) of everything that the product stands on."""
-    settings, failing = base.settings(), set(health.failing())
+    settings = base.settings()
+    failing = {name for name, state in health.components().items() if state != "ok"}
     found = [
         (_("数据库"), *(("red", _("连不上"), "") if "database" in failing else ("green", _("正常"), _database()))),
         (
@@ -146,7 +147,8 @@ def _index(test: dict[str, str] | None = None, status: int = 200) -> ResponseRet
     return page(
         "system/index.html", status, passes=[_pass(job, jobs.get(job), now) for job in EVERY],
         components=_components(jobs, now), mail=state, mail_states=_mail_states(), test=test,
-        oldest=ago(state.oldest, now) if state.oldest else "", workday=load_calendar(db.session()).is_workday(base.today()),
+        oldest=ago(state.oldest, now) if state.oldest else "",
+        workday=load_calendar(db.session()).is_workday(base.today()),
         smtp=base.settings().smtp, sender=base.settings().mail_from,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+from flask import g
 from flask_babel import gettext
 
 from tracker.queries.task_page import Card, Happening, PeriodChip
@@ -66,7 +67,12 @@ def card_word(card: Card, today: date) -> str:
         return gettext("未到期")
     if not card.required:
         return gettext("选交")
-    return gettext("缺 %(count)s 份", count=card.missing) if card.missing else gettext("待提交")
+    if not card.missing:
+        return gettext("待提交")
+    # What is merely to come is not yet lacking.
+    if card.light in {"red", "yellow"}:
+        return gettext("缺 %(count)s 份", count=card.missing)
+    return gettext("待交 %(count)s 份", count=card.missing)
 
 
 def stale_sentences(codes: Iterable[str]) -> list[str]:
@@ -83,7 +89,9 @@ def reason_list(codes: Iterable[str]) -> str:
 
 
 def version_word(state: str) -> str:
-    return version_words().get(state, state)
+    if "version_words" not in g:  # once per page, not once per file
+        g.version_words = version_words()
+    return str(g.version_words.get(state, state))
 
 
 def version_tint(state: str) -> str:

@@ -3,8 +3,6 @@
 Each function returns a fresh mapping; a view asks once per request and its template looks up.
 """
 
-from datetime import date
-
 from flask_babel import gettext as _
 
 from tracker.web.filters import MONTHS, is_english
@@ -191,13 +189,17 @@ def short_cycle(number: str) -> str:
     kind, place = number[:1], number[1:]
     if kind == "M" and place.isdigit():
         return month_words()[int(place) - 1]
-    names = {
-        "Q1": _("一季度"), "Q2": _("二季度"), "Q3": _("三季度"), "Q4": _("四季度"),
-        "H1": _("上半年"), "H2": _("下半年"),
-    }  # fmt: skip
-    return str(names.get(number, number))
-
-
-def iso_day(value: date | None) -> str:
-    """2026-11-18, as dates stand beside each other in tables."""
-    return value.isoformat() if value else ""
+    match number:
+        case "Q1":
+            return str(_("一季度"))
+        case "Q2":
+            return str(_("二季度"))
+        case "Q3":
+            return str(_("三季度"))
+        case "Q4":
+            return str(_("四季度"))
+        case "H1":
+            return str(_("上半年"))
+        case "H2":
+            return str(_("下半年"))
+    return number

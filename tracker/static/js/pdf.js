@@ -16,6 +16,7 @@ async function open() {
     useWasm: false, // the content security policy allows no WebAssembly
     isEvalSupported: false,
     enableXfa: false,
+    verbosity: lib.VerbosityLevel.ERRORS, // fonts that this computer lacks are no news
   }).promise;
   const first = await document_.getPage(1);
   view(document_, first.getViewport({ scale: 1 }));

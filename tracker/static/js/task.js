@@ -39,6 +39,14 @@ function askLate(row) {
   else if (field) field.hidden = true;
 }
 
+/** The offer to take the period as it is stands only while something else is typed. */
+function offerPeriod(row) {
+  const button = row.querySelector(".fill");
+  if (!button) return;
+  const typed = (name) => row.querySelector(`[name="${name}-${row.dataset.draft}"]`).value;
+  button.hidden = typed("covered_from") === button.dataset.from && typed("covered_to") === button.dataset.to;
+}
+
 function count() {
   const rows = drafts();
   const ready = rows.filter((row) => tick(row).checked).length;
@@ -49,6 +57,7 @@ function count() {
 
 function prepare(row) {
   askLate(row);
+  offerPeriod(row);
   row.querySelector(".fill")?.addEventListener("click", (event) => {
     const { from, to } = event.target.dataset;
     for (const [name, value] of [["covered_from", from], ["covered_to", to]]) {
@@ -96,6 +105,7 @@ if (form) {
     if (event.target.name?.match(/^(doc_date|covered_from|covered_to)-/) && event.target.value) tick(row).checked = true;
     clear(row);
     askLate(row);
+    offerPeriod(row);
     count();
     form.dispatchEvent(new Event("input"));
   });

@@ -1,0 +1,250 @@
+"""Every endpoint × every role. An endpoint that is missing from the table fails: whoever adds one says who may use it."""
+
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from tests.support import evidence as acts
+from tests.support import files
+from tests.support.clock import FROZEN
+from tests.support.office import PEOPLE, OfficeKit, add_person
+from tracker.domain.permissions import Role
+from tracker.models import Indicator, Office, User
+from tracker.ports import ObjectStore
+
+ALL = frozenset(PEOPLE)
+OWN = frozenset({"contact", "dept_head"})  # of the department that owns the task
+HELP = frozenset({"contact_sfs"})  # of a department that cooperates
+STRANGE = frozenset({"contact_dzb"})  # of another department
+LEGAL = frozenset({"reviewer", "reviewer2", "legal_head"})
+LEADERS = frozenset({"deputy", "director", "secretary"})
+SEE = LEGAL | LEADERS | {"inspector", "archivist"}
+MANAGE = frozenset({"sysadmin", "legal_head"})
+SYSADMIN = frozenset({"sysadmin"})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may; `path` is filled with the identifiers of `Things`. `public`: without signing in, too."""
+
+    method: str
+    path: str
+    who: frozenset[str]
+    public: bool = False
+    absent: bool = False  # exists only in the demo: nobody finds it elsewhere
+    form: tuple[tuple[str, str], ...] = ()  # what must be right before the question of rights is reached
+
+
+VALUE = (("value", "3"), ("as_of", "2026-11-01"), ("qualifier", "exact"), ("version_id", "{accepted}"))
+
+TABLE: dict[str, Rule] = {
+    "attention.index": Rule("GET", "/attention", SEE),
+    "attention.printed": Rule("GET", "/attention/print", SEE),
+    "auth.admin": Rule("GET", "/admin/", MANAGE),
+    "auth.demo_login": Rule("POST", "/demo-login", ALL, public=True, absent=True),
+    "auth.home": Rule("GET", "/", ALL),
+    "auth.language": Rule("POST", "/language", ALL, public=True),
+    "auth.login": Rule("GET", "/login", ALL, public=True),
+    "auth.login_post": Rule("POST", "/login", ALL, public=True),
+    "auth.logout": Rule("POST", "/logout", ALL, public=True),
+    "auth.password": Rule("GET", "/password", ALL),
+    "auth.password_post": Rule("POST", "/password", ALL),
+    "auth.settings": Rule("GET", "/settings", ALL),
+    "board.export": Rule("GET", "/board/export.csv", SEE),
+    "board.index": Rule("GET", "/board", SEE),
+    "board.period": Rule("GET", "/board/period/{period}", SEE),
+    "calendar.import_file": Rule("POST", "/admin/calendar/import", MANAGE),
+    "calendar.index": Rule("GET", "/admin/calendar", MANAGE),
+    "calendar.set_day": Rule("POST", "/admin/calendar/day", MANAGE),
+    "calendar.start": Rule("POST", "/admin/calendar/2027/start", MANAGE),
+    "catalogue.apply": Rule("POST", "/admin/catalogue/apply", MANAGE),
+    "catalogue.check": Rule("POST", "/admin/catalogue/check", MANAGE),
+    "catalogue.choose_year": Rule("POST", "/admin/catalogue/year", MANAGE),
+    "catalogue.export": Rule("GET", "/admin/catalogue/2026/export.yaml", MANAGE),
+    "catalogue.index": Rule("GET", "/admin/catalogue", MANAGE),
+    "catalogue.template": Rule("GET", "/admin/catalogue/template.xlsx", MANAGE),
+    "files.download": Rule("GET", "/files/{submitted}", OWN | HELP | SEE),
+    "files.upload": Rule("POST", "/obligations/{obligation}/files", OWN | HELP),
+    "first_run.finish": Rule("POST", "/first-run", ALL, public=True, absent=True),
+    "first_run.start": Rule("GET", "/first-run", ALL, public=True, absent=True),
+    "health.alive": Rule("GET", "/healthz", ALL, public=True),
+    "health.metrics": Rule("GET", "/metrics", ALL, public=True),
+    "health.ready": Rule("GET", "/readyz", ALL, public=True),
+    "help.index": Rule("GET", "/help", ALL),
+    "help.page": Rule("GET", "/help/clerk", ALL),
+    "mailbox.html": Rule("GET", "/mailbox/x/html", ALL, public=True, absent=True),
+    "mailbox.index": Rule("GET", "/mailbox/", ALL, public=True, absent=True),
+    "mailbox.show": Rule("GET", "/mailbox/x", ALL, public=True, absent=True),
+    "my_work.index": Rule("GET", "/my", OWN | HELP | STRANGE | LEGAL),
+    "overview.index": Rule("GET", "/overview", LEGAL | LEADERS | {"inspector"}),
+    "people.add_department": Rule("POST", "/admin/people/departments", SYSADMIN),
+    "people.change": Rule("POST", "/admin/people/{person}", SYSADMIN),
+    "people.change_department": Rule("POST", "/admin/people/departments/{department}", SYSADMIN),
+    "people.create": Rule("POST", "/admin/people/new", SYSADMIN),
+    "people.departments": Rule("GET", "/admin/people/departments", SYSADMIN),
+    "people.index": Rule("GET", "/admin/people", SYSADMIN),
+    "people.new": Rule("GET", "/admin/people/new", SYSADMIN),
+    "people.person": Rule("GET", "/admin/people/{person}", SYSADMIN),
+    "people.reset": Rule("POST", "/admin/people/{person}/reset", SYSADMIN),
+    "people.switch": Rule("POST", "/admin/people/{person}/unlock", SYSADMIN),
+    "review.decide": Rule("POST", "/review/{submitted}/decision", LEGAL),
+    "review.desk": Rule("GET", "/review/{submitted}", SEE),
+    "review.index": Rule("GET", "/review", LEGAL),
+    "review.invalidate": Rule("POST", "/review/{accepted}/flag", LEGAL),
+    "static": Rule("GET", "/static/css/tokens.css", ALL, public=True),
+    "system.index": Rule("GET", "/admin/system", MANAGE),
+    "system.test_mail": Rule("POST", "/admin/system/test-mail", MANAGE),
+    "task.declare": Rule(
+        "POST", "/versions/{standing}/continue", OWN, form=(("obligation", "{plan}"), ("reason", "内容未变"))
+    ),
+    "task.page": Rule("GET", "/tasks/2026/T01", OWN | HELP | SEE),
+    "task.record": Rule("POST", "/periods/{period}/indicators/{indicator}", OWN, form=VALUE),
+    "task.submit": Rule("POST", "/periods/{period}/submit", OWN),
+    "task.withdraw": Rule("POST", "/versions/{submitted}/withdraw", OWN),
+}
+
+# Paths that belong to somebody's office: another office's people must not even learn that they exist.
+OF_AN_OFFICE = [*sorted(name for name, rule in TABLE.items() if "{" in rule.path), "task.page"]
+
+
+@dataclass(frozen=True)
+class Things:
+    """Identifiers in the paths: of the task T01, which zzxf owns."""
+
+    obligation: int
+    period: int
+    submitted: int
+    accepted: int
+    standing: int
+    plan: int
+    indicator: int
+    person: int
+    department: int
+
+    def path(self, rule: Rule) -> str:
+        return rule.path.format(**self.__dict__)
+
+    def form(self, rule: Rule) -> dict[str, str]:
+        return {name: value.format(**self.__dict__) for name, value in rule.form}
+
+
+@pytest.fixture
+def things(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
+    october = office.obligation(session, "T01-E3", "M10")
+    submitted = acts.submitted(session, office, october, acts.received(store, files.pdf("a")), FROZEN)
+    september = office.obligation(session, "T01-E3", "M09")
+    accepted = acts.accepted(session, office, september, acts.received(store, files.pdf("b")), FROZEN)
+    plan = office.obligation(session, "T01-E1", "Q4")
+    standing = acts.accepted(session, office, plan, acts.received(store, files.pdf("c")), FROZEN)
+    indicator = session.query(Indicator).one()
+    made = Things(
+        obligation=october.id, period=october.period_id, submitted=submitted.id, accepted=accepted.id,
+        standing=standing.id, plan=plan.id, indicator=indicator.id, person=office.users["contact_dzb"],
+        department=office.departments["dzb"],
+    )  # fmt: skip
+    session.commit()
+    return made
+
+
+def come_in(app: Flask, user_id: int) -> FlaskClient:
+    """A browser in which this person is signed in; the login form has tests of its own."""
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie["_user_id"], cookie["_fresh"], cookie["epoch"] = str(user_id), True, 0
+        cookie["started"] = cookie["seen"] = FROZEN.timestamp()
+    return client
+
+
+def ask(client: FlaskClient, rule: Rule, path: str, form: dict[str, str] | None = None) -> int:
+    extra = {"X-File-Name": "a.pdf"} if path.endswith("/files") else {}
+    answer = client.open(path, method=rule.method, headers=extra, data=files.pdf("d") if extra else form)
+    answer.close()
+    return answer.status_code
+
+
+def endpoints(app: Flask) -> set[str]:
+    return {rule.endpoint for rule in app.url_map.iter_rules()}
+
+
+def test_the_table_names_every_endpoint(app: Flask) -> None:
+    assert endpoints(app) == set(TABLE)
+
+
+@pytest.mark.parametrize("endpoint", sorted(TABLE))
+def test_who_may(app: Flask, office: OfficeKit, things: Things, endpoint: str) -> None:
+    rule = TABLE[endpoint]
+    path = things.path(rule)
+    with app.test_request_context(path, method=rule.method) as context:
+        assert context.request.endpoint == endpoint
+    found = {}
+    # Those who may not come first: what the others do must not be the reason of a refusal.
+    for who in sorted(ALL, key=lambda who: (who in rule.who, who)):
+        found[who] = ask(come_in(app, office.users[who]), rule, path, things.form(rule))
+    if rule.absent:
+        assert set(found.values()) <= {302, 404}
+        return
+    wrong = {
+        who: status
+        for who, status in found.items()
+        if (status in {401, 403, 404} or status >= 500 if who in rule.who else status != 403)
+        and not (endpoint == "health.ready" and status == 503)
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("endpoint", sorted(name for name, rule in TABLE.items() if not rule.public))
+def test_nobody_comes_in_without_signing_in(app: Flask, things: Things, endpoint: str) -> None:
+    rule = TABLE[endpoint]
+    answer = app.test_client().open(things.path(rule), method=rule.method)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/login")
+    scripted = app.test_client().open(
+        things.path(rule), method=rule.method, headers={"X-Requested-With": "XMLHttpRequest"}
+    )
+    assert scripted.status_code == 401
+
+
+@pytest.mark.parametrize("endpoint", sorted(name for name, rule in TABLE.items() if rule.method == "POST"))
+def test_every_form_asks_for_its_token(app: Flask, office: OfficeKit, things: Things, endpoint: str) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    rule = TABLE[endpoint]
+    person = come_in(app, office.users[min(rule.who)])
+    assert ask(person, rule, things.path(rule), things.form(rule)) == 400
+
+
+@pytest.mark.parametrize("endpoint", OF_AN_OFFICE)
+@pytest.mark.parametrize("role", [Role.LEGAL_HEAD, Role.SYSADMIN, Role.CONTACT])
+def test_another_office_finds_nothing(app: Flask, session: Session, things: Things, endpoint: str, role: Role) -> None:
+    other = Office(name_zh="另一街道", name_en="Another", plan_year=2026, created_at=FROZEN)
+    session.add(other)
+    session.flush()
+    stranger: User = add_person(session, other.id, "stranger", role, None, FROZEN)
+    session.commit()
+    rule = TABLE[endpoint]
+    status = ask(come_in(app, stranger.id), rule, things.path(rule), things.form(rule))
+    assert status in {403, 404}
+
+
+def test_a_draft_is_its_departments_alone(app: Flask, session: Session, office: OfficeKit, store: ObjectStore) -> None:
+    obligation = office.obligation(session, "T01-E3", "M10")
+    draft = acts.draft(session, office, obligation, acts.received(store, files.pdf()), FROZEN)
+    session.commit()
+    rule, path = TABLE["files.download"], f"/files/{draft.id}"
+    assert {who for who in ALL if ask(come_in(app, office.users[who]), rule, path) == 200} == OWN | HELP
+
+
+def test_nobody_reviews_his_own_upload(app: Flask, session: Session, office: OfficeKit, store: ObjectStore) -> None:
+    obligation = office.obligation(session, "T04-E1", "H1")
+    version = acts.submitted(session, office, obligation, acts.received(store, files.pdf()), FROZEN, who="reviewer")
+    session.commit()
+    number = version.id
+
+    def decide(who: str) -> int:
+        data = {"verdict": "accepted", "ticked": ["0", "1"]}
+        return come_in(app, office.users[who]).post(f"/review/{number}/decision", data=data).status_code
+
+    assert decide("reviewer") == 403
+    assert decide("reviewer2") in {200, 302, 303}

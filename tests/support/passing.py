@@ -1,0 +1,74 @@
+"""Passing time in tests: sweeps and deliveries over a real SMTP server."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime, time
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from tracker.adapters.embedded import mailsink
+from tracker.adapters.mail import open_mailer
+from tracker.config import parse_smtp
+from tracker.models import Period
+from tracker.ports import Mailer
+from tracker.services.assessment import reassess
+from tracker.services.delivery import DeliveryResult, deliver
+from tracker.services.sweep import SweepResult, sweep
+from tracker.web.mail import renderer
+
+ZONE = ZoneInfo("Asia/Shanghai")
+SENDER = "tracker@office.example"
+
+
+def at(day: date, hour: int = 8, minute: int = 40) -> datetime:
+    """That time of the office's day, as an instant."""
+    return datetime.combine(day, time(hour, minute), ZONE).astimezone(UTC)
+
+
+def begin(session: Session, day: date) -> None:
+    """As if the plan year had been generated on `day`."""
+    now = at(day, 0, 0)
+    ids = list(session.scalars(update(Period).values(next_attention_at=None).returning(Period.id)))
+    reassess(session, ids, now=now)
+    session.commit()
+
+
+def night(session: Session, day: date) -> SweepResult:
+    return sweep(session, now=at(day, 0, 10))
+
+
+def mailer(sink: mailsink.Handle) -> Callable[[], AbstractContextManager[Mailer]]:
+    return partial(open_mailer, parse_smtp(sink.url))
+
+
+def morning(app: Flask, session: Session, sink: mailsink.Handle, now: datetime) -> DeliveryResult:
+    """One delivery as of `now`, rendered as the product does."""
+    with app.app_context():
+        return deliver(
+            session, now=now, open_mailer=mailer(sink), render=renderer(session, "http://127.0.0.1:8000"),
+            sender=SENDER, install="test",
+        )  # fmt: skip
+
+
+def mails(sink: mailsink.Handle) -> list[EmailMessage]:
+    """What the server has taken, in no order."""
+    parser = BytesParser(policy=policy.default)
+    found = []
+    for key in sink.sink.maildir.keys():  # noqa: SIM118 - a Maildir, not a dict
+        message = parser.parsebytes(sink.sink.maildir.get_bytes(key))
+        assert isinstance(message, EmailMessage)
+        found.append(message)
+    return found
+
+
+def text_of(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())

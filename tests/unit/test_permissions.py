@@ -1,0 +1,106 @@
+"""Who may do what, as one table: the separation of duties of organisation.yaml."""
+
+import pytest
+
+from tracker.domain.permissions import Action, Actor, EvidenceSubject, Role, TaskSubject, can
+
+OFFICE, OWNER, HELPER, OTHER = 1, 10, 11, 12
+TASK = TaskSubject(OFFICE, OWNER, frozenset({HELPER}))
+SUBMITTED = EvidenceSubject(TASK, uploader_id=99)
+DRAFT = EvidenceSubject(TASK, uploader_id=99, draft=True)
+SEE_ALL = {Role.REVIEWER, Role.LEGAL_HEAD, Role.DEPUTY, Role.DIRECTOR, Role.SECRETARY, Role.INSPECTOR, Role.ARCHIVIST}
+LEGAL = {Role.REVIEWER, Role.LEGAL_HEAD}
+OWNERS = {Role.CONTACT, Role.DEPT_HEAD}
+
+
+def actor(role: Role, department: int | None = OTHER, number: int = 1) -> Actor:
+    return Actor(number, role, OFFICE, department)
+
+
+OFFICE_WIDE = {
+    Action.SEE_BOARD: SEE_ALL,
+    Action.SEE_OVERVIEW: SEE_ALL - {Role.ARCHIVIST},
+    Action.SEE_QUEUE: LEGAL,
+    Action.FLAG: LEGAL,
+    Action.VOID: {Role.LEGAL_HEAD},
+    Action.MANAGE_PEOPLE: {Role.SYSADMIN},
+    Action.MANAGE_CATALOGUE: {Role.SYSADMIN, Role.LEGAL_HEAD},
+    Action.MANAGE_CALENDAR: {Role.SYSADMIN, Role.LEGAL_HEAD},
+    Action.SEE_SYSTEM: {Role.SYSADMIN, Role.LEGAL_HEAD},
+    Action.SEE_AUDIT: {Role.AUDITADMIN},
+}
+
+
+@pytest.mark.parametrize("action", sorted(set(Action) - set(OFFICE_WIDE)))
+@pytest.mark.parametrize("role", list(Role))
+def test_what_concerns_a_task_is_never_granted_without_one(action: Action, role: Role) -> None:
+    assert not can(actor(role), action)
+
+
+@pytest.mark.parametrize("action", sorted(OFFICE_WIDE))
+def test_rights_of_a_role(action: Action) -> None:
+    assert {role for role in Role if can(actor(role), action)} == OFFICE_WIDE[action]
+
+
+@pytest.mark.parametrize(
+    ("action", "department", "allowed"),
+    [
+        (Action.SEE_TASK, OWNER, SEE_ALL | OWNERS),
+        (Action.SEE_TASK, HELPER, SEE_ALL | OWNERS),
+        (Action.SEE_TASK, OTHER, SEE_ALL),
+        (Action.SEE_TASK, None, SEE_ALL),
+        (Action.UPLOAD, OWNER, OWNERS | LEGAL),
+        (Action.UPLOAD, HELPER, OWNERS | LEGAL),
+        (Action.UPLOAD, OTHER, set()),
+        (Action.UPLOAD, None, set()),
+        (Action.SUBMIT, OWNER, OWNERS | LEGAL),
+        (Action.SUBMIT, HELPER, set()),
+        (Action.RECORD_INDICATOR, OWNER, OWNERS | LEGAL),
+        (Action.RECORD_INDICATOR, HELPER, set()),
+    ],
+)
+def test_rights_on_a_task(action: Action, department: int | None, allowed: set[Role]) -> None:
+    assert {role for role in Role if can(actor(role, department), action, TASK)} == allowed
+
+
+@pytest.mark.parametrize(
+    ("subject", "department", "allowed"),
+    [
+        (SUBMITTED, OWNER, SEE_ALL | OWNERS),
+        (SUBMITTED, HELPER, SEE_ALL | OWNERS),
+        (SUBMITTED, OTHER, SEE_ALL),
+        (DRAFT, OWNER, OWNERS | LEGAL),
+        (DRAFT, HELPER, OWNERS | LEGAL),
+        (DRAFT, OTHER, set()),
+    ],
+)
+def test_who_reads_the_bytes(subject: EvidenceSubject, department: int, allowed: set[Role]) -> None:
+    assert {role for role in Role if can(actor(role, department), Action.READ_EVIDENCE, subject)} == allowed
+
+
+def test_administrators_read_no_evidence() -> None:
+    for role in (Role.SYSADMIN, Role.SECADMIN, Role.AUDITADMIN):
+        for department in (OWNER, HELPER, OTHER, None):
+            assert not can(actor(role, department), Action.READ_EVIDENCE, SUBMITTED)
+            assert not can(actor(role, department), Action.REVIEW, SUBMITTED)
+
+
+def test_nobody_reviews_his_own_upload() -> None:
+    for role in LEGAL:
+        assert can(actor(role, number=1), Action.REVIEW, SUBMITTED)
+        assert not can(actor(role, number=99), Action.REVIEW, SUBMITTED)
+
+
+def test_who_takes_back_an_upload() -> None:
+    assert can(actor(Role.CONTACT, OWNER, 99), Action.WITHDRAW, SUBMITTED)
+    assert not can(actor(Role.CONTACT, OWNER, 1), Action.WITHDRAW, SUBMITTED)
+    assert can(actor(Role.DEPT_HEAD, OWNER, 1), Action.WITHDRAW, SUBMITTED)
+    assert not can(actor(Role.DEPT_HEAD, HELPER, 1), Action.WITHDRAW, SUBMITTED)
+
+
+@pytest.mark.parametrize("action", list(Action))
+@pytest.mark.parametrize("role", list(Role))
+def test_another_office_is_another_world(action: Action, role: Role) -> None:
+    stranger = Actor(99, role, OFFICE + 1, OWNER)
+    assert not can(stranger, action, TASK)
+    assert not can(stranger, action, SUBMITTED)
