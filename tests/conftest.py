@@ -1,6 +1,6 @@
 """Fixtures: a database, an application, an office, a store, a mailbox and a browser for every test that asks.
 
-Tests below tests/integration that use a database run on SQLite and on PostgreSQL, the others on SQLite.
+Tests below tests/integration and tests/faults that use a database run on SQLite and on PostgreSQL, the others on SQLite.
 The object store is a real S3 server, except below tests/unit.
 """
 
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames:
-        both = _room(metafunc.definition) == "integration"
+        both = _room(metafunc.definition) in {"integration", "faults"}
         metafunc.parametrize("database_kind", ["sqlite", "postgresql"] if both else ["sqlite"])
 
 

@@ -237,7 +237,9 @@ def _store(period: Period, verdict: PeriodVerdict, zone: ZoneInfo, look_at: date
     period.sufficiency = verdict.sufficiency
     period.complete = verdict.complete
     period.completed_at = verdict.completed_at
-    if look_at is not None:
+    if not period.task.active:
+        period.next_attention_at = None  # a retired task is nobody's concern any more
+    elif look_at is not None:
         pending = period.next_attention_at
         period.next_attention_at = min(pending, look_at) if pending else look_at
     else:

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from tracker.models import JobRun
+
+KEPT = 20_000  # runs; three months of passes every few minutes
 
 
 def write(session: Session) -> None:
@@ -40,5 +43,6 @@ def run(
     write(session)
     row = session.get_one(JobRun, row_id)  # a pass lets go of the rows it has read, this one too
     row.finished_at, row.result = clock(), result
+    session.execute(delete(JobRun).where(JobRun.id <= row_id - KEPT))
     session.commit()
     return result
