@@ -5,6 +5,7 @@ The object store is a real S3 server, except below tests/unit.
 """
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,10 +65,12 @@ def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate
 
 
 @pytest.fixture(scope="session")
-def postgres_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresTemplates]:
-    server = postgres.start(tmp_path_factory.mktemp("postgres"))
-    yield PostgresTemplates(server.url)
-    server.stop()
+def postgres_templates() -> Iterator[PostgresTemplates]:
+    # Not below pytest's own folder: every start of another pytest takes away the right to enter it.
+    with tempfile.TemporaryDirectory(prefix="tracker-postgres-") as folder:
+        server = postgres.start(Path(folder))
+        yield PostgresTemplates(server.url)
+        server.stop()
 
 
 def _fill_office(session: Session) -> OfficeKit:

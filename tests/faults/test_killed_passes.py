@@ -107,7 +107,7 @@ def rounds(templates: SqliteTemplates | PostgresTemplates, tmp_path: Path) -> It
 
 @pytest.mark.timeout(60 + 40 * ROUNDS)
 def test_a_killed_sweep_is_finished_by_the_next(rounds: Rounds) -> None:
-    dice = random.Random(SEED)  # noqa: S311 - repeatable, not secret
+    dice = random.Random(SEED)
     night_of = ("sweep", "--now", "2026-10-12T00:10")
     whole = rounds.fresh(swept=False)
     created = run(whole.env, *night_of)["reminders_created"]
@@ -129,7 +129,7 @@ def test_a_killed_sweep_is_finished_by_the_next(rounds: Rounds) -> None:
 
 @pytest.mark.timeout(60 + 40 * ROUNDS)
 def test_a_killed_delivery_forgets_nobody_and_repeats_at_most_what_hung_in_the_air(rounds: Rounds) -> None:
-    dice = random.Random(SEED)  # noqa: S311 - repeatable, not secret
+    dice = random.Random(SEED)
     morning = ("deliver", "--now", "2026-10-12T08:40")
     whole = rounds.fresh(swept=True)
     people = run(whole.env, *morning)["sent"]

@@ -30,7 +30,7 @@ def rungs(session: Session, period_id: int, prefix: str = "T") -> dict[str, int]
 def test_the_rungs_come_on_their_days(session: Session, office: OfficeKit) -> None:
     begin(session, date(2026, 7, 1))
     period = office.period(session, "T01", "Q3").id
-    seen = {}
+    seen: dict[str, date] = {}
     day = date(2026, 7, 1)
     while day <= date(2026, 10, 20):
         night(session, day)
@@ -140,9 +140,8 @@ def test_what_was_done_meanwhile_is_not_told(
     night(session, date(2026, 11, 5))  # M10 of T02 is due on the 6th
     assert "T-1" in rungs(session, office.period(session, "T02", "M10").id)
     obligation = office.obligation(session, "T02-E1", "M10")
-    give.accepted(
-        session, office, obligation, give.received(store, b"%PDF-1.4 done"), at(date(2026, 11, 5), 7), day=date(2026, 10, 31)
-    )  # fmt: skip
+    answer = give.received(store, b"%PDF-1.4 done")
+    give.accepted(session, office, obligation, answer, at(date(2026, 11, 5), 7), day=date(2026, 10, 31))
     session.commit()
     morning(app, session, smtp_sink, at(date(2026, 11, 5)))
     assert not [message for message in mails(smtp_sink) if "T02?period=M10" in text_of(message)]

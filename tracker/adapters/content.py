@@ -10,7 +10,7 @@ import zipfile
 from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
@@ -146,8 +146,8 @@ def _zip_facts(file: BinaryIO, extension: str) -> date | None:
 
 def _created(core: bytes) -> date | None:
     try:
-        root = ElementTree.fromstring(core)  # noqa: S314 - declarations were refused by the caller
-    except ElementTree.ParseError:
+        root = ET.fromstring(core)  # noqa: S314 - declarations were refused by the caller
+    except ET.ParseError:
         return None
     stamp = root.findtext("{http://purl.org/dc/terms/}created") or ""
     found = re.match(r"(\d{4})-(\d{2})-(\d{2})", stamp)

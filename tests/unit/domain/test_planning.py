@@ -1,5 +1,6 @@
 """What each slot owes in each period (rules 3 and 4), for every pairing of task and slot."""
 
+import itertools
 from datetime import date as d
 from datetime import timedelta
 from typing import Any
@@ -92,7 +93,7 @@ def test_periods_cover_the_year_without_gap() -> None:
     for kind in ("monthly", "quarterly", "half_yearly"):
         periods = plan_periods(DeadlineRule(DeadlineKind(kind)), 2026, CALENDAR)
         assert (periods[0].start, periods[-1].end) == WHOLE
-        for one, other in zip(periods, periods[1:], strict=False):
+        for one, other in itertools.pairwise(periods):
             assert other.start == one.end + timedelta(1)
 
 
