@@ -1,6 +1,7 @@
 """Fixtures: a database, an application, an office, a store, a mailbox and a browser for every test that asks.
 
-Tests below tests/integration and tests/faults that use a database run on SQLite and on PostgreSQL, the others on SQLite.
+Tests below tests/integration and tests/faults run on SQLite and on PostgreSQL where they use a database, the
+others on SQLite.
 The object store is a real S3 server, except below tests/unit.
 """
 

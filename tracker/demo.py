@@ -321,7 +321,7 @@ def _values(
                     IndicatorValue(
                         indicator_id=indicator.id, period_id=period.id, version_id=proof,
                         value=_value(task, indicator, period, place / len(task.periods), today),
-                        qualifier="over" if number_of(indicator.code) % 7 == 0 else "exact",
+                        qualifier="over" if indicator.kind == "count" and number_of(indicator.code) % 7 == 0 else "exact",
                         as_of=min(period.end, today), recorded_at=now,
                         recorded_by_id=people["fzb-shenhe2"].id,
                     )

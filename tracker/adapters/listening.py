@@ -9,7 +9,7 @@ QUEUE = "celery"
 
 @dataclass(frozen=True)
 class Listening:
-    """`worker`: somebody is subscribed to the workers' control channel. `waiting`: messages in the queue."""
+    """`worker`: somebody is subscribed to the workers' control channels. `waiting`: messages in the queue."""
 
     worker: bool
     waiting: int
@@ -19,7 +19,7 @@ def look(url: str, timeout: float = 1.0) -> Listening | None:
     """None when Redis does not answer."""
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout) as client:
-            channels = client.pubsub_channels("*celery.pidbox*")
-            return Listening(bool(channels), int(client.llen(QUEUE)))
+            # Workers subscribe by pattern, and nothing else of ours does.
+            return Listening(client.pubsub_numpat() > 0, int(client.llen(QUEUE)))
     except (redis.RedisError, OSError):
         return None

@@ -1,0 +1,120 @@
+"""Redis is only a doorbell: it may be empty, wiped or down at any instant, and nothing is lost (I1)."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+from flask import Flask
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from tests.support.databases import Database
+from tests.support.killing import ROOT, environment, run
+from tests.support.office import PASSWORD
+from tracker.adapters.embedded import mailsink, valkey
+from tracker.adapters.embedded.process import LOOPBACK, free_port
+from tracker.models import JobRun
+from tracker.ports import ObjectStore
+
+PATIENCE = 60.0  # seconds
+
+
+@pytest.fixture
+def nobody() -> str:
+    """The address of a Redis that is down."""
+    return f"redis://{LOOPBACK}:{free_port()}/0"
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, what
+        time.sleep(0.1)
+
+
+def passes(engine: Engine, job: str) -> int:
+    with Session(engine) as session:
+        done = select(func.count()).where(JobRun.job == job, JobRun.finished_at.is_not(None), JobRun.error == "")
+        return session.scalar(done) or 0
+
+
+def test_the_pages_work_without_redis(app: Flask, nobody: str) -> None:
+    app.extensions["settings"] = replace(app.extensions["settings"], redis_url=nobody)
+    client = app.test_client()
+    assert client.post("/login", data={"email": "legal_head@office.example", "password": PASSWORD}).status_code == 302
+    for page in ("/my", "/board", "/review", "/attention", "/help", "/healthz"):
+        assert client.get(page, follow_redirects=True).status_code == 200, page
+    assert client.get("/readyz").status_code == 503
+
+
+def test_the_commands_work_without_redis(
+    database: Database, smtp_sink: mailsink.Handle, tmp_path: Path, nobody: str
+) -> None:
+    env = environment(tmp_path, database, smtp_sink.url, TRACKER_REDIS_URL=nobody)
+    assert run(env, "sweep", "--now", "2026-11-24T00:10")["reminders_created"] > 0
+    assert run(env, "deliver", "--now", "2026-11-24T08:40")["sent"] > 0
+    assert smtp_sink.sink.kept > 0
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[valkey.State]:
+    state = valkey.new_state()
+    handle = valkey.start(tmp_path / "redis", state)
+    yield state
+    handle.stop()
+
+
+@pytest.fixture
+def worker(
+    database: Database, smtp_sink: mailsink.Handle, tmp_path: Path, broker: valkey.State
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A real Celery worker, as the product starts it."""
+    env = environment(tmp_path, database, smtp_sink.url, TRACKER_REDIS_URL=broker.url)
+    command = [sys.executable, "-m", "celery", "-A", "workers.celery_app", "worker", "--pool", "threads"]
+    with (tmp_path / "worker.log").open("wb") as log:
+        process = subprocess.Popen([*command, "--concurrency", "2"], env=env, cwd=ROOT, stdout=log, stderr=log)
+    yield process
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def ring(broker: valkey.State, job: str) -> None:
+    """What beat does: "look now"."""
+    from celery import Celery
+
+    with Celery("test", broker=broker.url) as bell:
+        bell.send_task(job, ignore_result=True)
+
+
+def test_a_wiped_and_restarted_redis_costs_one_ring_of_the_bell(
+    worker: subprocess.Popen[bytes], broker: valkey.State, engine: Engine, tmp_path: Path, store: ObjectStore
+) -> None:
+    ring(broker, "sweep")
+    ring(broker, "deliver")
+    wait_for(lambda: passes(engine, "sweep") == 1 and passes(engine, "deliver") == 1, "the first passes")
+    with closing(redis.Redis.from_url(broker.url)) as client:
+        ring(broker, "sweep")
+        client.flushall()  # perhaps the message with it: the next one says the same
+    ring(broker, "sweep")
+    wait_for(lambda: passes(engine, "sweep") >= 2, "a pass after everything was wiped")
+    assert worker.poll() is None
+    with closing(redis.Redis.from_url(broker.url)) as client, suppress(redis.ConnectionError):
+        client.shutdown(nosave=True)
+    before = passes(engine, "sweep")
+    handle = valkey.start(tmp_path / "another", broker)  # the same address, nothing in it
+    try:
+        ring(broker, "sweep")
+        wait_for(lambda: passes(engine, "sweep") > before, "a pass after Redis came back empty")
+        assert worker.poll() is None
+    finally:
+        handle.stop()
