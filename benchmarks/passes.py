@@ -74,7 +74,7 @@ def delivery(folder: Path, people: int) -> Iterator[Line]:
                 )  # fmt: skip
                 ours = (time.perf_counter() - began) * 1000
             assert result.sent == people, result
-            messages = [bytes(message) for message in Maildir(folder / "mail")]
+            messages = [bytes(message).replace(b"\n", b"\r\n") for message in Maildir(folder / "mail")]
             began = time.perf_counter()
             with smtplib.SMTP("127.0.0.1", sink.port) as server:
                 for message in messages:

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "tracker"
 ELSEWHERE = re.compile(
     r"""(?:src|href|action|url\(|import|fetch\()\s*[=(]?\s*["']?(?:https?:)?//(?!www\.w3\.org)[\w.-]+"""
 )
-PAGES = ("/login", "/help/clerk", "/board", "/attention", "/overview", "/review", "/my", "/settings", "/admin/catalogue")
+PAGES = ("/login", "/help/clerk", "/board", "/attention", "/overview", "/review", "/my", "/settings", "/admin/system")
 
 
 def own_files() -> list[Path]:

@@ -1,4 +1,4 @@
-"""Pictures of the running demo for the documentation: `python tools/pictures.py http://127.0.0.1:8000 docs/pictures`."""
+"""Pictures of the running demo for the documents: `python tools/pictures.py http://127.0.0.1:8000 docs/pictures`."""
 
 import sys
 from pathlib import Path

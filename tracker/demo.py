@@ -316,14 +316,16 @@ def _values(
             proof = proofs.get(period.id)
             if proof is None:
                 continue
+            recorder = people.get(f"{task.owner.code}-jingban", people["fzb-shenhe2"])
             for indicator in task.indicators:
+                rounded = indicator.kind == "count" and number_of(indicator.code) % 7 == 0
                 session.add(
                     IndicatorValue(
                         indicator_id=indicator.id, period_id=period.id, version_id=proof,
                         value=_value(task, indicator, period, place / len(task.periods), today),
-                        qualifier="over" if indicator.kind == "count" and number_of(indicator.code) % 7 == 0 else "exact",
+                        qualifier="over" if rounded else "exact",
                         as_of=min(period.end, today), recorded_at=now,
-                        recorded_by_id=people["fzb-shenhe2"].id,
+                        recorded_by_id=recorder.id,
                     )
                 )  # fmt: skip
 

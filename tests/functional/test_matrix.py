@@ -1,4 +1,4 @@
-"""Every endpoint × every role. An endpoint that is missing from the table fails: whoever adds one says who may use it."""
+"""Every endpoint × every role. An endpoint missing from the table fails: whoever adds one says who may use it."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
 """Passing time in tests: sweeps and deliveries over a real SMTP server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, time
 from email import policy
@@ -57,11 +57,11 @@ def morning(app: Flask, session: Session, sink: mailsink.Handle, now: datetime) 
         )  # fmt: skip
 
 
-def mails(sink: mailsink.Handle) -> list[EmailMessage]:
-    """What the server has taken, in no order."""
+def mails(sink: mailsink.Handle, keys: Iterable[str] | None = None) -> list[EmailMessage]:
+    """What the server has taken, in no order; `keys` names some of it."""
     parser = BytesParser(policy=policy.default)
     found = []
-    for key in sink.sink.maildir.keys():  # noqa: SIM118 - a Maildir, not a dict
+    for key in sink.sink.maildir.keys() if keys is None else keys:
         message = parser.parsebytes(sink.sink.maildir.get_bytes(key))
         assert isinstance(message, EmailMessage)
         found.append(message)
