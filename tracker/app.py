@@ -65,6 +65,7 @@ def create_app(settings: Settings | None = None, *, store: ObjectStore | None = 
     with app.app_context():
         prepare_engine(db.engine)
     Babel(app, locale_selector=locale.select)
+    locale.install(app)
     measure.install(app)
     # The guard asks first: who is not signed in is sent to the login page, not told about a missing token.
     guard.install(app)

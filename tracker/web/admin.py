@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from tracker.adapters.catalogue_files import MOST_BYTES
 from tracker.domain.catalogue import Problem
@@ -14,6 +13,7 @@ from tracker.domain.catalogue_changes import Detail
 from tracker.errors import InvalidInput, TrackerError
 from tracker.web import base, nav
 from tracker.web.locale import gettext
+from tracker.web.locale import gettext as _
 from tracker.web.messages import explain
 
 

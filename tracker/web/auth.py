@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import current_user
 
 from tracker.db import db
@@ -14,6 +13,7 @@ from tracker.queries import accounts as reads
 from tracker.services import accounts
 from tracker.web import base, guard, nav
 from tracker.web.locale import COOKIE, LOCALES
+from tracker.web.locale import gettext as _
 from tracker.web.messages import explain
 
 blueprint = Blueprint("auth", __name__)

@@ -7,7 +7,6 @@ from datetime import date
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from tracker.db import db
 from tracker.domain.permissions import Action, can
@@ -20,6 +19,7 @@ from tracker.queries.calendar import load_calendar
 from tracker.web import vocabulary as words
 from tracker.web.base import current_actor, require, today
 from tracker.web.filters import zh_en
+from tracker.web.locale import gettext as _
 
 blueprint = Blueprint("board", __name__, url_prefix="/board")
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from sqlalchemy import select
 
 from tracker.db import db
@@ -19,6 +18,7 @@ from tracker.queries.calendar import load_calendar
 from tracker.services import calendar_admin as verbs
 from tracker.web import base
 from tracker.web.admin import number_given, page, uploaded
+from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 
 blueprint = Blueprint("calendar", __name__, url_prefix="/admin/calendar")

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from tracker.adapters import catalogue_files, catalogue_sheets
 from tracker.db import db
@@ -21,6 +20,7 @@ from tracker.services import catalogue as verbs
 from tracker.web import base
 from tracker.web.admin import action_words, detail_words, number_given, page, problem_lines, uploaded
 from tracker.web.locale import gettext
+from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 
 blueprint = Blueprint("catalogue", __name__, url_prefix="/admin/catalogue")

@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from tracker.adapters import catalogue_files
 from tracker.db import db
@@ -21,6 +20,7 @@ from tracker.services import first_run as verbs
 from tracker.services.setup import setup_code
 from tracker.web import base, guard
 from tracker.web.admin import number_given, problem_lines, uploaded
+from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 
 blueprint = Blueprint("first_run", __name__)

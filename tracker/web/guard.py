@@ -5,7 +5,6 @@ from functools import partial
 
 from flask import Flask, flash, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import LoginManager, UserMixin, current_user, login_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -14,6 +13,7 @@ from tracker.db import db
 from tracker.models import User
 from tracker.services import accounts
 from tracker.web import base
+from tracker.web.locale import gettext as _
 from tracker.web.responses import problem
 
 # Reachable for somebody who must first choose a new password.

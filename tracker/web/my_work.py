@@ -4,7 +4,6 @@ from datetime import date, datetime
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from tracker.db import db
 from tracker.domain.calendar import local_date
@@ -15,6 +14,7 @@ from tracker.queries.my_work import GROUPS, WorkRow, my_work
 from tracker.services.evidence import FIX_DAYS
 from tracker.web import base
 from tracker.web.filters import zh_en
+from tracker.web.locale import gettext
 from tracker.web.task_words import period_word, reason_list, stale_sentences, tint
 from tracker.web.vocabulary import insufficient_words
 

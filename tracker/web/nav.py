@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from flask import Flask, request
-from flask_babel import gettext as _
 
 from tracker.domain.permissions import LEADERS, LEGAL, OWNERS, Action, Role, can
 from tracker.models import User
 from tracker.queries.subjects import actor_of
 from tracker.web import base
+from tracker.web.locale import gettext as _
 
 
 @dataclass(frozen=True)

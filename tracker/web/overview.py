@@ -2,7 +2,6 @@
 
 from flask import Blueprint, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from tracker.db import db
 from tracker.domain.permissions import Action
@@ -13,6 +12,7 @@ from tracker.web import vocabulary as words
 from tracker.web.base import require, today, zone
 from tracker.web.board import plan_year
 from tracker.web.filters import zh_en
+from tracker.web.locale import gettext as _
 
 blueprint = Blueprint("overview", __name__, url_prefix="/overview")
 

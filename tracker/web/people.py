@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from tracker.db import db
 from tracker.domain.permissions import Action, Actor, Role
@@ -15,6 +14,7 @@ from tracker.services import people as verbs
 from tracker.web import base
 from tracker.web.admin import day_given, field_errors, number_given, page
 from tracker.web.filters import role_name
+from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 
 blueprint = Blueprint("people", __name__, url_prefix="/admin")

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_login import AnonymousUserMixin, current_user
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
@@ -17,6 +16,7 @@ from tracker.db import db
 from tracker.queries.calendar import missing_years
 from tracker.web import base
 from tracker.web.locale import LOCALES, select
+from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 from tracker.web.nav import entries
 

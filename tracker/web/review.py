@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from tracker.db import db
 from tracker.domain.calendar import day_start
@@ -18,6 +17,7 @@ from tracker.queries.review_queue import Desk, QueueFilter
 from tracker.services import review as verbs
 from tracker.web import vocabulary as words
 from tracker.web.base import address, commit, now, require, today, zone
+from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 
 blueprint = Blueprint("review", __name__, url_prefix="/review")

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from tracker.adapters import listening, mail
 from tracker.db import db
@@ -17,6 +16,7 @@ from tracker.queries import system as reads
 from tracker.queries.calendar import load_calendar
 from tracker.web import base, health
 from tracker.web.admin import page
+from tracker.web.locale import gettext as _
 from tracker.web.messages import explain
 
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from tracker.db import db
@@ -25,6 +24,7 @@ from tracker.services.evidence import SubmitEntry
 from tracker.web import base
 from tracker.web import task_words as words
 from tracker.web.filters import day_full
+from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 from tracker.web.vocabulary import insufficient_words, kind_words, short_cycle, warning_words
 

@@ -5,10 +5,10 @@ from datetime import date
 from typing import Any
 
 from flask import g
-from flask_babel import gettext
 
 from tracker.queries.task_page import Card, Happening, PeriodChip
 from tracker.web.filters import zh_en
+from tracker.web.locale import gettext
 from tracker.web.vocabulary import return_reasons, stale_words, version_words
 
 TINTS = {"yellow": "amber"}  # the class of a light's colour, where it is not the light's own name

@@ -3,9 +3,8 @@
 Each function returns a fresh mapping; a view asks once per request and its template looks up.
 """
 
-from flask_babel import gettext as _
-
 from tracker.web.filters import MONTHS, is_english
+from tracker.web.locale import gettext as _
 
 SYMBOLS = {"red": "▲", "yellow": "◆", "blue": "■", "green": "●", "grey": "○"}
 
