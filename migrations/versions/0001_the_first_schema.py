@@ -420,6 +420,7 @@ def upgrade() -> None:
         sa.Column("continues_id", sa.Integer(), nullable=True),
         sa.Column("warnings", sa.JSON(), nullable=False),
         sa.Column("flags", sa.JSON(), nullable=False),
+        sa.Column("flagged_on", sa.Date(), nullable=True),
         sa.Column("uploaded_by_id", sa.Integer(), nullable=False),
         sa.Column("uploaded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("submitted_by_id", sa.Integer(), nullable=True),

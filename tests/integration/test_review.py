@@ -1,6 +1,6 @@
 """The reviewer's verdict, and what follows it, on both databases."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tracker.models import Outbox, Version
 from tracker.ports import ObjectStore
 from tracker.services import evidence, review
+from tracker.services.assessment import reassess
 
 
 @pytest.fixture
@@ -108,6 +109,9 @@ def test_a_flag_takes_material_out_of_force(session: Session, office: OfficeKit,
         now=FROZEN,
     )
     assert (plan.state, plan.stale_reasons, plan.light) == ("stale", [flag], "red")
+    # After the deadline it has not come back by itself.
+    reassess(session, [plan.period_id], now=FROZEN + timedelta(days=60))
+    assert (plan.state, plan.light) == ("stale", "red")
 
 
 def test_voiding_is_the_heads(session: Session, office: OfficeKit, store: ObjectStore) -> None:

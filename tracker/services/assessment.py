@@ -60,6 +60,7 @@ def _version_fact(version: Version, linked: frozenset[int], extended: int) -> Ve
         valid_to=version.valid_to,
         extended_days=extended,
         flags=frozenset(version.flags),
+        flagged_on=version.flagged_on,
         submitted_at=version.submitted_at,
         decided_at=version.decided_at,
         ticked=frozenset(ticked),

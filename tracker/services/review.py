@@ -6,13 +6,14 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from tracker.domain.calendar import local_date
 from tracker.domain.facts import EvidenceState
 from tracker.domain.permissions import Action, Actor, Role
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tracker.models import Review, Version
 from tracker.queries.subjects import evidence_subject, require
 from tracker.services import audit
-from tracker.services.assessment import periods_of_slot, reassess
+from tracker.services.assessment import OFFICE_ZONE, periods_of_slot, reassess
 from tracker.services.telling import recipients, tell
 
 REASON_CODES = tuple(f"R{number:02}" for number in range(1, 13))
@@ -142,6 +143,7 @@ def flag(
     if version.state != "accepted":
         raise Conflict("state_changed", state=version.state)
     version.flags = sorted({*version.flags, flag})
+    version.flagged_on = version.flagged_on or local_date(now, OFFICE_ZONE)
     audit.record(
         session, now=now, actor=actor, action="evidence.flagged", subject="version", subject_id=version.id,
         office_id=version.office_id, address=address, flag=flag, reason=reason.strip(),
