@@ -87,10 +87,24 @@ def test_a_ledger_of_a_month_inside_a_quarter_is_late_by_its_own_date(
     night(session, date(2026, 9, 29))
     morning(app, session, smtp_sink, at(date(2026, 9, 29)))
     (text,) = letters(smtp_sink)
-    part = text[text.index("T01 信访矛盾排查化解") :].split("\n\n")[0]
-    assert "逾期" in part.splitlines()[1]
-    assert "10月13日" not in part.splitlines()[1]
-    assert part.count("排查台账") == 1  # July's and August's, counted together
+    _, when, missing, *_ = text[text.index("T01 信访矛盾排查化解 · 2026年第三季度") :].splitlines()
+    assert "逾期" in when
+    assert "10月13日" not in when
+    assert missing.count("排查台账 × 3") == 1  # July to September, counted together
+
+
+def test_what_is_all_there_and_still_does_not_suffice_is_not_called_late(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    period = due.period(session, "T02", "M08")
+    period.reasons, period.insufficient = ["insufficient"], ["I4"]
+    session.execute(update(Obligation).where(Obligation.period_id == period.id).values(missing=0, stale_reasons=[]))
+    session.commit()
+    morning(app, session, smtp_sink, at(DAY))
+    (text,) = letters(smtp_sink)
+    part = text[text.index("▲ 不充分") :]
+    assert "T02 网格巡查月报 · 2026年8月\n    有必须体现的要点没有体现 · 期限" in part
+    assert "还缺" not in part
 
 
 def test_leaders_get_nothing(app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from tracker.models import Obligation, Period, Slot, Task, User
 
 # Order of the groups; statutory deadlines and supervision notices join with their own features.
-ORDER = ("overdue", "due_now", "returned", "stale", "soon_stale", "due_later")
+ORDER = ("overdue", "due_now", "returned", "stale", "insufficient", "soon_stale", "due_later")
 SOON_DAYS = 3
 NEAR_DAYS = 30  # what is owed later than this is not yet called missing
 
@@ -38,6 +38,7 @@ class Line:
     period_no: str
     due: date  # of the most urgent thing in it: a year's task may owe a ledger each month
     missing: tuple[Missing, ...]
+    insufficient: tuple[str, ...] = ()  # I1..I8: what is wrong with a period that lacks no piece
     pre_holiday: bool = False
 
 
@@ -51,7 +52,7 @@ def open_lines(
     )
     rows = session.execute(
         select(
-            Period.id, Period.plan_year, Period.period_no, Period.due, Period.reasons, Period.light,
+            Period.id, Period.plan_year, Period.period_no, Period.due, Period.reasons, Period.insufficient,
             Task.code, Task.title_zh, Task.title_en,
         )
         .join(Task, Task.id == Period.task_id)
@@ -79,7 +80,8 @@ def open_lines(
         lines.append(
             Line(
                 group, row.id, row.code, row.title_zh, row.title_en, row.plan_year, row.period_no, due,
-                tuple(Missing(*names, count) for names, count in gap.pieces.items()), row.id in early,
+                tuple(Missing(*names, count) for names, count in gap.pieces.items()),
+                tuple(row.insufficient), row.id in early,
             )
         )  # fmt: skip
     return sorted(lines, key=lambda line: (ORDER.index(line.group), line.due, line.code))
@@ -87,13 +89,13 @@ def open_lines(
 
 def _group(reasons: list[str], due: date, today: date) -> str | None:
     known = set(reasons)
-    if known & {"overdue", "insufficient", "damaged"}:
+    if known & {"overdue", "damaged"}:
         return "overdue"
     if "complete" in known and not known & {"returned", "soon_stale"}:
         return None
     if "returned" not in known and today <= due <= today + timedelta(SOON_DAYS):
         return "due_now"
-    for reason in ("returned", "stale", "soon_stale"):
+    for reason in ("returned", "stale", "insufficient", "soon_stale"):
         if reason in known:
             return reason
     return "due_later"
