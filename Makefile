@@ -37,7 +37,8 @@ browser: ## Chromium and Chinese fonts for the browser tests
 	@sh tools/browser.sh
 
 test: setup browser ## every test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 check: setup ## lint, types, rooms, translations, migrations, tree
 	$(BIN)/ruff check .

@@ -41,6 +41,7 @@ def _room(item: Any) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: measures seconds of the whole product; runs with nothing beside it")
     config.addinivalue_line("markers", "empty_database: a database with schema and calendars, but no office")
 
 

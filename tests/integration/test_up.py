@@ -18,6 +18,9 @@ from tracker.adapters.embedded.process import answers, free_port
 MEMORY = 700 << 20  # bytes, all processes together
 SECOND_START = 10.0  # seconds to a served page
 
+# Seconds are measured here: nothing else may run beside it (`make test` gives it a turn of its own).
+pytestmark = pytest.mark.alone
+
 
 class Running:
     """One `tracker up`."""
