@@ -33,6 +33,7 @@ from tracker.models import (
     evidence_obligation,
 )
 from tracker.services.assessment import reassess
+from tracker.wsgi import settle
 
 NOW = FROZEN
 YEAR = NOW.year
@@ -54,6 +55,7 @@ def application(folder: Path) -> Flask:
                             "TRACKER_DATABASE_URL": f"sqlite:///{folder / 'bench.db'}"})  # fmt: skip
     app = create_app(settings, store=FolderStore(folder / "objects"))
     app.config.update(CLOCK=lambda: NOW, WTF_CSRF_ENABLED=False)
+    settle()  # as the web server does
     return app
 
 

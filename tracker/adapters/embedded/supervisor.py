@@ -137,7 +137,7 @@ class Supervisor:
         python = sys.executable
         web = [python, "-m", "gunicorn", "--bind", f"{self.env['TRACKER_HOST']}:{self.install.port}"]
         web += ["--worker-class", "gthread", "--workers", "1", "--threads", "8", "--timeout", "120"]
-        web += ["--graceful-timeout", "5", "--no-control-socket", "--error-logfile", "-", "tracker.app:create_app()"]
+        web += ["--graceful-timeout", "5", "--no-control-socket", "--error-logfile", "-", "tracker.wsgi:app()"]
         celery = [python, "-m", "celery", "-A", "workers.celery_app"]
         worker = [*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"]
         worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
