@@ -11,6 +11,7 @@ DRAFT = EvidenceSubject(TASK, uploader_id=99, draft=True)
 SEE_ALL = {Role.REVIEWER, Role.LEGAL_HEAD, Role.DEPUTY, Role.DIRECTOR, Role.SECRETARY, Role.INSPECTOR, Role.ARCHIVIST}
 LEGAL = {Role.REVIEWER, Role.LEGAL_HEAD}
 OWNERS = {Role.CONTACT, Role.DEPT_HEAD}
+LEADERS = {Role.DEPUTY, Role.DIRECTOR, Role.SECRETARY}
 
 
 def actor(role: Role, department: int | None = OTHER, number: int = 1) -> Actor:
@@ -28,6 +29,21 @@ OFFICE_WIDE = {
     Action.MANAGE_CALENDAR: {Role.SYSADMIN, Role.LEGAL_HEAD},
     Action.SEE_SYSTEM: {Role.SYSADMIN, Role.LEGAL_HEAD},
     Action.SEE_AUDIT: {Role.AUDITADMIN},
+    Action.SEE_LADDERS: LEGAL | LEADERS,
+    Action.MANAGE_LADDERS: {Role.LEGAL_HEAD},
+    Action.SEE_LEDGER: LEGAL | LEADERS,
+    Action.PRESS: LEGAL,
+    Action.HAND_OUT: {Role.LEGAL_HEAD},
+    Action.SEE_REQUESTS: LEGAL | LEADERS,
+    Action.DECIDE: {Role.LEGAL_HEAD, Role.DEPUTY},
+    Action.SEE_NOTICES: LEGAL | LEADERS | {Role.INSPECTOR},
+    Action.DRAFT_NOTICE: {Role.LEGAL_HEAD},
+    Action.SIGN_NOTICE: LEADERS,
+    Action.DELIVER_NOTICE: LEGAL,
+    Action.CHECK_NOTICE: LEGAL,
+    Action.SEE_MAIL_QUEUE: {Role.SYSADMIN, Role.LEGAL_HEAD},
+    Action.MANAGE_MAIL: {Role.SYSADMIN},
+    Action.MANAGE_CHANNELS: {Role.SYSADMIN},
 }
 
 
@@ -57,6 +73,16 @@ def test_rights_of_a_role(action: Action) -> None:
         (Action.SUBMIT, HELPER, set()),
         (Action.RECORD_INDICATOR, OWNER, OWNERS | LEGAL),
         (Action.RECORD_INDICATOR, HELPER, set()),
+        (Action.SIGN_ON, OWNER, OWNERS | LEGAL),
+        (Action.SIGN_ON, HELPER, set()),
+        (Action.ASK, OWNER, OWNERS | LEGAL),
+        (Action.ASK, OTHER, set()),
+        (Action.CONFIRM, OWNER, {Role.DEPT_HEAD, Role.LEGAL_HEAD}),
+        (Action.CONFIRM, HELPER, set()),
+        (Action.ANSWER_NOTICE, OWNER, OWNERS | LEGAL),
+        (Action.ANSWER_NOTICE, HELPER, set()),
+        (Action.REGISTER_EVENT, OWNER, OWNERS | LEGAL),
+        (Action.REGISTER_EVENT, OTHER, LEGAL),
     ],
 )
 def test_rights_on_a_task(action: Action, department: int | None, allowed: set[Role]) -> None:

@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 from tracker.domain.calendar import WorkCalendar, local_date
 from tracker.domain.facts import (
     EvidenceState,
+    LadderKind,
     Light,
     ObligationFacts,
     ObligationState,
     ObligationVerdict,
+    OpenDeadline,
     PeriodFacts,
     PeriodState,
     PeriodVerdict,
@@ -33,7 +35,7 @@ from tracker.domain.freshness import (
 )
 from tracker.domain.indicators import is_met
 from tracker.domain.lights import BEHIND, GREY_DAYS, behind, yellow_days
-from tracker.domain.reminders import ladder
+from tracker.domain.reminders import DEFAULTS, Ladder, cycle_kind, deadline_rungs, ladder_kind, next_week_start
 
 OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
 ANSWERED = {ObligationState.FILLED, ObligationState.SUBMITTED}
@@ -57,6 +59,11 @@ class _Look:
     @property
     def filled(self) -> bool:
         return self.state is ObligationState.FILLED
+
+    @property
+    def zero(self) -> bool:
+        """Answered by a zero report alone: there is no material to judge."""
+        return self.facts.zero_report and not self.counted
 
 
 def _latest_versions(history: Sequence[VersionFact]) -> dict[int, VersionFact]:
@@ -92,7 +99,7 @@ def _look(obligation: ObligationFacts, history: Sequence[VersionFact], last_day:
     returned = any(version.state is EvidenceState.RETURNED for version in latest)
     begun = obligation.start <= today
     stale: tuple[str, ...] = ()
-    if len(counted) >= obligation.min_count:
+    if len(counted) >= obligation.min_count or obligation.zero_report:
         state = ObligationState.FILLED
     else:
         stale = stale_reasons(obligation, history, today) if begun else ()
@@ -106,7 +113,7 @@ def _look(obligation: ObligationFacts, history: Sequence[VersionFact], last_day:
         facts=obligation,
         counted=counted,
         pending=len(pending),
-        in_time=len(counted) + len(in_time) >= obligation.min_count,
+        in_time=obligation.zero_report or len(counted) + len(in_time) >= obligation.min_count,
         returned=returned,
         damaged=any(version.state is EvidenceState.DAMAGED for version in mine),
         state=state,
@@ -192,10 +199,10 @@ def _insufficient(period: PeriodFacts, looks: Sequence[_Look], gaps: Sequence[st
     found = set(gaps)
     if any(not look.filled for look in required):
         found.add("I1")
-    if any(_ticked(look) < look.facts.slot.must_show for look in required if look.filled):
+    if any(_ticked(look) < look.facts.slot.must_show for look in required if look.filled and not look.zero):
         found.add("I4")
     kinds = {look.facts.slot.kind for look in looks if look.counted}
-    asked = {look.facts.slot.kind for look in required}
+    asked = {look.facts.slot.kind for look in required if not look.zero}
     if period.weight == 3 and len(kinds) == 1 and len(asked) > 1:
         found.add("I5")
     if kinds == {"document"} and asked - {"document"}:
@@ -214,7 +221,8 @@ def _sufficiency(looks: Sequence[_Look]) -> int:
         if look.facts.required:
             points = look.facts.slot.must_show or 1
             total += points
-            have += min(_ticked(look), points) if look.facts.slot.must_show else int(look.filled)
+            shown = look.facts.slot.must_show and not look.zero
+            have += min(_ticked(look), points) if shown else points * look.filled
     return have * 100 // total if total else 0
 
 
@@ -240,7 +248,9 @@ def _behind(period: PeriodFacts, today: date) -> bool:
     )
 
 
-def assess_period(period: PeriodFacts, today: date, calendar: WorkCalendar) -> PeriodVerdict:
+def assess_period(
+    period: PeriodFacts, today: date, calendar: WorkCalendar, ladders: Mapping[LadderKind, Ladder] = DEFAULTS
+) -> PeriodVerdict:
     """Everything that follows from the facts of one period on one day."""
     looks = [
         _look(obligation, period.history.get(obligation.slot.code, ()), _last_day(obligation, period), today)
@@ -251,14 +261,16 @@ def assess_period(period: PeriodFacts, today: date, calendar: WorkCalendar) -> P
     answered = bool(required) and all(look.filled for look in required)
     # A period that asks for nothing is complete when it is over.
     satisfied = answered or (not required and today > period.end)
-    complete = satisfied and not gaps and not any(look.returned for look in looks)
+    fulfilled = satisfied and not gaps and not any(look.returned for look in looks)
+    complete = fulfilled and not period.notice_open and not period.waived
     past = today > _judged_from(period)
     lights = [_obligation_light(look, period, today) for look in looks]
     told = past or (bool(required) and all(look.state in ANSWERED for look in required))
     insufficient = _insufficient(period, looks, gaps) if told and period.start <= today else ()
     light, reasons = _period_light(period, looks, lights, complete, insufficient if past else (), today)
+    deadlines = () if period.waived or fulfilled else _open_deadlines(period, looks, light, reasons)
     return PeriodVerdict(
-        state=_state(looks, complete, insufficient, reasons, past=past),
+        state=_state(period, looks, complete, insufficient, reasons, past=past),
         light=light,
         complete=complete,
         completed_at=_completed_at(looks) if complete else None,
@@ -278,9 +290,39 @@ def assess_period(period: PeriodFacts, today: date, calendar: WorkCalendar) -> P
             )
             for look, lit in zip(looks, lights, strict=True)
         ),
-        next_attention=_next_attention(period, looks, complete, today, calendar),
+        next_attention=_next_attention(period, looks, fulfilled, deadlines, today, calendar, ladders),
         reasons=reasons,
+        fulfilled=fulfilled,
+        deadlines=deadlines,
     )
+
+
+def _open_deadlines(
+    period: PeriodFacts, looks: Sequence[_Look], light: Light, reasons: Sequence[str]
+) -> tuple[OpenDeadline, ...]:
+    """The period's own deadline and those of the cycles inside it, as far as somebody must still act.
+
+    What waits for the reviewer presses nobody; what only the period as a whole lacks (an indicator, a return)
+    is asked for by the period's own deadline.
+    """
+    whole = period.ladder or ladder_kind(period.kind, "Y")
+    required = [look for look in looks if look.facts.required]
+    inner = {
+        (look.facts.due, look.facts.cycle_no)
+        for look in required
+        if look.facts.due != period.due and look.state not in ANSWERED
+    }
+    found = [
+        OpenDeadline("/".join(filter(None, (period.prefix, cycle_no))), cycle_kind(cycle_no, whole), due)
+        for due, cycle_no in sorted(inner)
+    ]
+    waits = light is Light.BLUE and "in_review" in reasons
+    own = any(look.facts.due == period.due and look.state not in ANSWERED for look in required)
+    if own or (not inner and not waits):
+        found.append(OpenDeadline(period.prefix, whole, period.due))
+        stones = sorted(set(period.milestones) - {period.due})
+        found += [OpenDeadline(f"by/{day}", whole, day, milestone=True) for day in stones]
+    return tuple(found)
 
 
 def _judged_from(period: PeriodFacts) -> date:
@@ -297,6 +339,8 @@ def _period_light(
     insufficient: tuple[str, ...],
     today: date,
 ) -> tuple[Light, tuple[str, ...]]:
+    if period.waived:
+        return Light.GREY, ("waived",)
     by_light: dict[Light, list[str]] = {}
     for look, (light, why) in zip(looks, lights, strict=True):
         if look.facts.required or look.returned or look.damaged:
@@ -313,6 +357,8 @@ def _period_light(
     states = [look.state for look in looks if look.facts.required]
     if waiting and all(state in ANSWERED for state in states):
         return Light.BLUE, ("in_review",)
+    if complete and _all_zero(looks):
+        return Light.GREY, ("zero_report",)
     if complete:
         return Light.GREEN, ("complete",)
     untouched = all(state is ObligationState.MISSING for state in states)
@@ -321,8 +367,15 @@ def _period_light(
     return Light.GREEN, ("on_schedule",)
 
 
+def _all_zero(looks: Sequence[_Look]) -> bool:
+    required = [look for look in looks if look.facts.required]
+    return bool(required) and all(look.zero for look in required)
+
+
 def _cautions(period: PeriodFacts, today: date) -> list[str]:
     """What makes a running period yellow as a whole."""
+    if period.notice_open:
+        return ["notice"]
     if period.start > today:
         return []
     found = ["behind"] if _behind(period, today) else []
@@ -333,8 +386,18 @@ def _cautions(period: PeriodFacts, today: date) -> list[str]:
 
 
 def _state(
-    looks: Sequence[_Look], complete: bool, insufficient: tuple[str, ...], reasons: tuple[str, ...], *, past: bool
+    period: PeriodFacts,
+    looks: Sequence[_Look],
+    complete: bool,
+    insufficient: tuple[str, ...],
+    reasons: tuple[str, ...],
+    *,
+    past: bool,
 ) -> PeriodState:
+    if period.waived:
+        return PeriodState.WAIVED
+    if complete and _all_zero(looks):
+        return PeriodState.ZERO_REPORT
     required = [look for look in looks if look.facts.required]
     if complete and not (past and insufficient):
         return PeriodState.COMPLETE
@@ -354,17 +417,26 @@ def _state(
 
 
 def _next_attention(
-    period: PeriodFacts, looks: Sequence[_Look], complete: bool, today: date, calendar: WorkCalendar
+    period: PeriodFacts,
+    looks: Sequence[_Look],
+    complete: bool,
+    deadlines: Sequence[OpenDeadline],
+    today: date,
+    calendar: WorkCalendar,
+    ladders: Mapping[LadderKind, Ladder],
 ) -> date | None:
     """First later day on which passing time alone may change a light, a state or a reminder."""
     days: set[date] = {period.start}
     judged = _judged_from(period)
     if not complete:
-        days |= {rung.on for rung in ladder(period.kind, period.due, calendar)}
+        for deadline in deadlines:
+            days |= {rung.on for rung in deadline_rungs(deadline, ladders[deadline.kind], calendar, through=today)}
         days |= {period.due - timedelta(GREY_DAYS), judged + timedelta(1), period.end + timedelta(1)}
         days |= _behind_days(period)
     else:
         days.add(judged + timedelta(1))  # insufficiency counts from then
+    if any(look.stale and look.facts.required for look in looks):
+        days.add(next_week_start(today, calendar))  # stale material is told of again each week
     for look in looks:
         due, slot = look.facts.due, look.facts.slot
         days.add(look.facts.start)

@@ -17,6 +17,19 @@ class DeadlineKind(StrEnum):
     EVENT = "event"
 
 
+class LadderKind(StrEnum):
+    """Whose rungs a deadline climbs (rules.md section 10)."""
+
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    HALF_YEARLY = "half_yearly"
+    ANNUAL = "annual"
+    EVENT = "event"
+    EVENT_SHORT = "event_short"  # a statutory deadline of up to 10 workdays
+    SIGN = "sign"  # the clock of signing on (签收)
+    REPORT = "report"  # the clock of reporting back (反馈)
+
+
 class RefreshCycle(StrEnum):
     MONTHLY = "monthly"
     QUARTERLY = "quarterly"
@@ -62,6 +75,8 @@ class PeriodState(StrEnum):
     COMPLETE = "complete"  # 已完成
     OVERDUE = "overdue"  # 逾期
     INSUFFICIENT = "insufficient"  # 不充分
+    WAIVED = "waived"  # 免报
+    ZERO_REPORT = "zero_report"  # 零报告
 
 
 class ObligationState(StrEnum):
@@ -154,6 +169,7 @@ class ObligationFacts:
     required: bool
     min_count: int
     next_due: date | None = None  # effective due of the slot's next obligation, if known
+    zero_report: bool = False  # 本期无此事项, approved: answered without material
 
 
 @dataclass(frozen=True)
@@ -183,6 +199,11 @@ class PeriodFacts:
     )  # slot code -> all its versions, any period
     indicators: tuple[IndicatorFacts, ...] = ()
     tentative: bool = False  # a year without a holiday table took part in computing the dates
+    ladder: LadderKind | None = None  # None: as its kind says
+    waived: bool = False
+    notice_open: bool = False  # an open 督办单 keeps the period from being complete (rules.md 7d)
+    prefix: str = ""  # of the rungs of an extended deadline: they are climbed anew
+    milestones: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -199,6 +220,16 @@ class ObligationVerdict:
 
 
 @dataclass(frozen=True)
+class OpenDeadline:
+    """A deadline of the period for which something is still to be done; its rungs carry `prefix`."""
+
+    prefix: str
+    kind: LadderKind
+    due: date
+    milestone: bool = False  # a date on the way: told of beforehand, never late by itself
+
+
+@dataclass(frozen=True)
 class PeriodVerdict:
     state: PeriodState
     light: Light
@@ -211,15 +242,18 @@ class PeriodVerdict:
     reasons: tuple[
         str, ...
         # Why the light is what it is: overdue, stale, insufficient, damaged, due_soon, soon_stale, returned, behind,
-        # tentative, in_review, complete, on_schedule, not_due.
+        # tentative, notice, in_review, complete, zero_report, waived, on_schedule, not_due.
     ] = ()
+    fulfilled: bool = False  # complete but for an open notice, which can be closed then
+    deadlines: tuple[OpenDeadline, ...] = ()  # what may still be reminded of; empty once nothing is asked
 
 
 @dataclass(frozen=True)
 class Rung:
     """One step of the reminder ladder: `on` is the workday on which it is owed."""
 
-    code: str  # T-14, T-7, T-1, T+1
+    code: str  # T-14, M03/T+1, week/2026-11-30
     on: date
     pre_holiday: bool = False  # pulled forward across days off (节前提醒)
-    to: tuple[str, ...] = ("contact",)  # contact, dept_head
+    to: tuple[str, ...] = ("contact",)  # contact, dept_head, legal, deputy, first
+    drafts_notice: bool = False

@@ -42,6 +42,26 @@ class Action(StrEnum):
     MANAGE_CALENDAR = "manage_calendar"
     SEE_SYSTEM = "see_system"  # is the sweep alive, is mail delivered
     SEE_AUDIT = "see_audit"
+    SEE_LADDERS = "see_ladders"  # the reminder ladders and what they lead to
+    MANAGE_LADDERS = "manage_ladders"
+    SEE_LEDGER = "see_ledger"  # who was told what, and what will be sent tomorrow
+    PRESS = "press"  # 催办 by hand
+    HAND_OUT = "hand_out"  # 下达: start the clock of signing on
+    SIGN_ON = "sign_on"  # subject: TaskSubject
+    ASK = "ask"  # subject: TaskSubject; extension, waiver, zero report, another owner
+    CONFIRM = "confirm"  # subject: TaskSubject; the head signs a zero report before it goes to the legal office
+    SEE_REQUESTS = "see_requests"  # all of the office; everybody sees his own
+    DECIDE = "decide"  # domain.requests says which kinds
+    SEE_NOTICES = "see_notices"  # all of the office; a department sees its own
+    DRAFT_NOTICE = "draft_notice"
+    SIGN_NOTICE = "sign_notice"
+    DELIVER_NOTICE = "deliver_notice"
+    ANSWER_NOTICE = "answer_notice"  # subject: TaskSubject; sign on to it and report back
+    CHECK_NOTICE = "check_notice"
+    SEE_MAIL_QUEUE = "see_mail_queue"
+    MANAGE_MAIL = "manage_mail"
+    MANAGE_CHANNELS = "manage_channels"  # of departments; everybody manages his own
+    REGISTER_EVENT = "register_event"  # subject: TaskSubject
 
 
 @dataclass(frozen=True)
@@ -85,6 +105,21 @@ _OFFICE_WIDE: dict[Action, set[Role]] = {
     Action.MANAGE_CALENDAR: {Role.SYSADMIN, Role.LEGAL_HEAD},
     Action.SEE_SYSTEM: {Role.SYSADMIN, Role.LEGAL_HEAD},
     Action.SEE_AUDIT: {Role.AUDITADMIN},
+    Action.SEE_LADDERS: LEGAL | LEADERS,
+    Action.MANAGE_LADDERS: {Role.LEGAL_HEAD},
+    Action.SEE_LEDGER: LEGAL | LEADERS,
+    Action.PRESS: LEGAL,
+    Action.HAND_OUT: {Role.LEGAL_HEAD},
+    Action.SEE_REQUESTS: LEGAL | LEADERS,
+    Action.DECIDE: {Role.LEGAL_HEAD, Role.DEPUTY},
+    Action.SEE_NOTICES: LEGAL | LEADERS | {Role.INSPECTOR},
+    Action.DRAFT_NOTICE: {Role.LEGAL_HEAD},
+    Action.SIGN_NOTICE: LEADERS,
+    Action.DELIVER_NOTICE: LEGAL,
+    Action.CHECK_NOTICE: LEGAL,
+    Action.SEE_MAIL_QUEUE: {Role.SYSADMIN, Role.LEGAL_HEAD},
+    Action.MANAGE_MAIL: {Role.SYSADMIN},
+    Action.MANAGE_CHANNELS: {Role.SYSADMIN},
 }
 
 
@@ -104,8 +139,12 @@ def can(actor: Actor, action: Action, subject: TaskSubject | EvidenceSubject | N
             return actor.role in SEE_ALL or (actor.role in OWNERS and (owns or helps))
         case Action.UPLOAD:
             return works and (owns or helps)
-        case Action.SUBMIT | Action.RECORD_INDICATOR:
+        case Action.SUBMIT | Action.RECORD_INDICATOR | Action.SIGN_ON | Action.ASK | Action.ANSWER_NOTICE:
             return works and owns
+        case Action.CONFIRM:
+            return owns and actor.role in {Role.DEPT_HEAD, Role.LEGAL_HEAD}
+        case Action.REGISTER_EVENT:
+            return works and (owns or actor.role in LEGAL)
     return isinstance(subject, EvidenceSubject) and _can_with_evidence(
         actor, action, subject, works and owns, works and helps
     )

@@ -1,5 +1,17 @@
 """Rows: columns, constraints and relations; no decisions."""
 
+from tracker.models.acts import (
+    Channel,
+    ChannelPost,
+    Clock,
+    Delegation,
+    Event,
+    Feed,
+    Notice,
+    NoticeStep,
+    Ownership,
+    Request,
+)
 from tracker.models.base import Base
 from tracker.models.evidence import Blob, Evidence, Review, Version, evidence_obligation
 from tracker.models.organisation import CalendarYear, Department, LoginThrottle, Office, Setting, User
@@ -21,19 +33,29 @@ __all__ = [
     "Base",
     "Blob",
     "CalendarYear",
+    "Channel",
+    "ChannelPost",
+    "Clock",
+    "Delegation",
     "Department",
     "Digest",
+    "Event",
     "Evidence",
+    "Feed",
     "Indicator",
     "IndicatorValue",
     "JobRun",
     "LoginThrottle",
+    "Notice",
+    "NoticeStep",
     "Obligation",
     "Office",
     "Outbox",
+    "Ownership",
     "Part",
     "Period",
     "Reminder",
+    "Request",
     "Review",
     "Setting",
     "Slot",

@@ -20,6 +20,7 @@ class Office(Base):
     name_en: Mapped[Name]
     plan_year: Mapped[int]  # the year that pages show when the address names none
     created_at: Mapped[datetime]
+    weekly_on: Mapped[date | None]  # day from which the leaders' next weekly page is owed; null: not yet planned
 
 
 class Department(Base):
@@ -51,12 +52,16 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(200))
     must_change_password: Mapped[bool] = mapped_column(default=False)
     password_changed_at: Mapped[datetime | None]
+    former_passwords: Mapped[list[Any]] = mapped_column(default=list)  # hashes of the last five, newest first
     active: Mapped[bool] = mapped_column(default=True)
     valid_until: Mapped[date | None]  # last day of an inspector's access
     session_epoch: Mapped[int] = mapped_column(default=0)  # raised by logout and by a new password: older sessions die
     failed_logins: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
     last_login_at: Mapped[datetime | None]
+    quiet: Mapped[list[Any]] = mapped_column(default=list)  # kinds of news switched off (domain.telling.OPTIONAL)
+    soft_bounces: Mapped[int] = mapped_column(default=0)  # in a row; a delivered mail sets it back
+    mail_dead_at: Mapped[datetime | None]  # hard bounce or three soft ones: the head is told instead
     created_at: Mapped[datetime]
 
     department: Mapped[Department | None] = relationship()

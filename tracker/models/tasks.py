@@ -82,6 +82,7 @@ class Slot(Base):
     validity_days: Mapped[int]
     min_count: Mapped[int]
     zero_report_allowed: Mapped[bool] = mapped_column(default=False)
+    names_people: Mapped[bool] = mapped_column(default=False)  # a roster: old when somebody named in it leaves (S6)
     must_show: Mapped[list[Any]] = mapped_column(default=list)  # sentences in Chinese
     good_sample: Mapped[str] = mapped_column(Text, default="")
     bad_sample: Mapped[str] = mapped_column(Text, default="")
@@ -136,6 +137,11 @@ class Period(Base):
     due: Mapped[date]
     milestones: Mapped[list[Any]] = mapped_column(default=list)  # [[iso date, text_zh]]
     tentative: Mapped[bool] = mapped_column(default=False)  # computed without a year's holiday table
+    ladder: Mapped[Code] = mapped_column(default="")  # whose rungs it climbs: domain.reminders.LadderKind; "": by task
+    overdue_after: Mapped[date | None]  # last day that is not overdue, where it is not `due` (statutory events)
+    original_due: Mapped[date | None]  # before an extension; null: never extended
+    extended_to: Mapped[date | None]
+    waived: Mapped[bool] = mapped_column(default=False)  # 免报, approved
     # ------------------------------------------------------------------ derived
     state: Mapped[Code] = mapped_column(default="not_started")
     light: Mapped[Code] = mapped_column(default="grey")
@@ -170,6 +176,7 @@ class Obligation(Base):
     due: Mapped[date]
     required: Mapped[bool]
     min_count: Mapped[int]
+    zero_report: Mapped[bool] = mapped_column(default=False)  # 零报告, approved: counts as one accepted item
     # ------------------------------------------------------------------ derived
     state: Mapped[Code] = mapped_column(default="missing")
     light: Mapped[Code] = mapped_column(default="grey")

@@ -6,48 +6,70 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from tracker.models.acts import Clock
 from tracker.models.base import Base, Code, Key, Name, OfficeKey
 from tracker.models.organisation import User
 from tracker.models.tasks import Period
 
 
 class Reminder(Base):
-    """One rung of one period for one person, for ever at most once (I1)."""
+    """One rung of one period, or of one clock, for one person, for ever at most once (I1).
+
+    Exactly one of `period_id` and `clock_id` is set.
+    """
 
     __tablename__ = "reminder"
-    __table_args__ = (UniqueConstraint("period_id", "rung", "recipient_id"),)
+    __table_args__ = (
+        UniqueConstraint("period_id", "rung", "recipient_id"),
+        UniqueConstraint("clock_id", "rung", "recipient_id"),
+    )
 
     id: Mapped[Key]
     office_id: Mapped[OfficeKey]
-    period_id: Mapped[int] = mapped_column(ForeignKey("period.id"))
+    period_id: Mapped[int | None] = mapped_column(ForeignKey("period.id"))
+    clock_id: Mapped[int | None] = mapped_column(ForeignKey("clock.id"))
     recipient_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
-    # T-14, T-7, T-1, T+1, or stale/<slot code>/<day>, soon_stale/<slot code>/<day>
+    # T-14 … T+20; M03/T-7 for a cycle inside the period; week/<day>; press/<day> (by hand);
+    # stale/<slot code>/<day>, soon_stale/<slot code>/<day>, stale_week/<day>
     rung: Mapped[str] = mapped_column(String(80))
     owed_on: Mapped[date]
     pre_holiday: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
 
-    period: Mapped[Period] = relationship()
-    recipient: Mapped[User] = relationship()
+    pressed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))  # 催办 by hand
+    note: Mapped[str] = mapped_column(Text, default="")
+
+    period: Mapped[Period | None] = relationship()
+    clock: Mapped[Clock | None] = relationship()
+    recipient: Mapped[User] = relationship(foreign_keys=[recipient_id])
 
 
 class Outbox(Base):
     """An intention to tell one person one thing, written in the transaction that caused it."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_open", "settled_at", "recipient_id"),)
+    __table_args__ = (
+        Index("ix_outbox_open", "settled_at", "recipient_id"),
+        Index("ix_outbox_inbox", "recipient_id", "read_at", "id"),
+    )
 
     id: Mapped[Key]
     office_id: Mapped[OfficeKey]
     recipient_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
-    kind: Mapped[Code]  # reminder, stale, soon_stale, returned, rejected, accepted
+    kind: Mapped[Code]  # domain.telling.Kind
     period_id: Mapped[int | None] = mapped_column(ForeignKey("period.id"))
     reminder_id: Mapped[int | None] = mapped_column(ForeignKey("reminder.id"))
     version_id: Mapped[int | None] = mapped_column(ForeignKey("evidence_version.id"))
+    clock_id: Mapped[int | None] = mapped_column(ForeignKey("clock.id"))
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("request.id"))
+    notice_id: Mapped[int | None] = mapped_column(ForeignKey("notice.id"))
+    once: Mapped[str | None] = mapped_column(String(120), unique=True)  # what may be told only once, by its own name
     created_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]  # in the inbox of the application
     digest_id: Mapped[int | None] = mapped_column(ForeignKey("digest.id"), index=True)
     settled_at: Mapped[datetime | None]  # sent, or found to be no longer true
-    outcome: Mapped[str | None] = mapped_column(String(40))  # sent, moot, not_theirs
+    outcome: Mapped[str | None] = mapped_column(String(40))  # sent, moot, not_theirs, switched_off
+    stood_in_for_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))  # told in this person's place
 
 
 class Digest(Base):
@@ -63,7 +85,7 @@ class Digest(Base):
     office_id: Mapped[OfficeKey]
     recipient_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     local_date: Mapped[date]
-    state: Mapped[Code]  # sending, sent, deferred (try again), failed (refused for good)
+    state: Mapped[Code]  # sending, sent, deferred (try again), failed (refused for good), bounced, abandoned
     message_id: Mapped[str] = mapped_column(String(200))
     subject: Mapped[str] = mapped_column(Text)
     body_text: Mapped[str] = mapped_column(Text)
@@ -73,6 +95,8 @@ class Digest(Base):
     retry_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(Text, default="")
+    transport: Mapped[str] = mapped_column(String(120), default="")  # how it left: TLS version, AUTH or none
+    bounced_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
     recipient: Mapped[User] = relationship()

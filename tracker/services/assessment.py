@@ -16,6 +16,7 @@ from tracker.domain.facts import (
     DeadlineKind,
     EvidenceState,
     IndicatorFacts,
+    LadderKind,
     ObligationFacts,
     PeriodFacts,
     PeriodVerdict,
@@ -24,8 +25,9 @@ from tracker.domain.facts import (
     VersionFact,
 )
 from tracker.domain.indicators import evaluated_in
-from tracker.models import Evidence, IndicatorValue, Obligation, Period, Slot, Task, Version
+from tracker.models import Evidence, IndicatorValue, Notice, Obligation, Period, Slot, Task, Version
 from tracker.queries.calendar import load_calendar
+from tracker.queries.ladders import load_ladders
 
 # The office's zone; every business date is a date there (rules.md section 1). Settings may name another.
 OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
@@ -184,6 +186,10 @@ def _reassess_task(
     values = session.scalars(
         select(IndicatorValue).where(IndicatorValue.period_id.in_([period.id for period in task.periods]))
     ).all()
+    pressed = set(
+        session.scalars(select(Notice.open_period_id).where(Notice.open_period_id.in_([row.id for row in periods])))
+    )
+    ladders = load_ladders(session, task.office_id)
     verdicts = {}
     for period in periods:
         facts = PeriodFacts(
@@ -192,7 +198,7 @@ def _reassess_task(
             start=period.start,
             end=period.end,
             due=period.due,
-            overdue_after=period.due,
+            overdue_after=max(period.overdue_after or period.due, period.due),
             weight=task.weight,
             obligations=tuple(
                 ObligationFacts(
@@ -205,14 +211,20 @@ def _reassess_task(
                     required=obligation.required,
                     min_count=obligation.min_count,
                     next_due=following.get((obligation.slot_id, obligation.end)),
+                    zero_report=obligation.zero_report,
                 )
                 for obligation in period.obligations
             ),
             history=history,
             indicators=_indicator_facts(task, period, _values_until(values, period, task)),
             tentative=period.tentative,
+            ladder=LadderKind(period.ladder) if period.ladder else None,
+            waived=period.waived,
+            notice_open=period.id in pressed,
+            prefix=period.extended_to.isoformat() if period.extended_to else "",
+            milestones=tuple(date.fromisoformat(day) for day, _ in period.milestones),
         )
-        verdict = assess_period(facts, today, calendar)
+        verdict = assess_period(facts, today, calendar, ladders)
         _store(period, verdict, zone, look_at)
         verdicts[period.id] = verdict
     return verdicts

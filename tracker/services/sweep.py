@@ -1,39 +1,53 @@
 """The nightly pass: whatever the mere passing of time changed (design, "Night"; invariants I1 and I4).
 
 Selects by `next_attention_at <= now`, so its cost grows with what is due. Every
-period is one transaction; a poisoned one is recorded, skipped, and tried again
-next time.
+period and every clock is one transaction; a poisoned one is recorded, skipped,
+and tried again next time.
 """
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from tracker.domain.calendar import local_date
-from tracker.domain.facts import DeadlineKind, PeriodVerdict
-from tracker.domain.reminders import ladder, owed_rung
-from tracker.models import Obligation, Period, Reminder, Slot, Task
+from tracker.domain.calendar import WorkCalendar, local_date
+from tracker.domain.clocks import LADDER_OF, ClockKind
+from tracker.domain.facts import LadderKind, OpenDeadline, PeriodVerdict, Rung
+from tracker.domain.reminders import (
+    Ladder,
+    deadline_rungs,
+    first_workday_of_week,
+    ladder,
+    next_week_start,
+    overtaken_notice,
+    owed_rung,
+)
+from tracker.domain.telling import Kind
+from tracker.models import Clock, Obligation, Office, Period, Reminder, Slot, Task, User
 from tracker.queries.calendar import forget_calendar, load_calendar
+from tracker.queries.ladders import forget_ladders, load_ladders
+from tracker.services import clocks, notices
 from tracker.services.assessment import OFFICE_ZONE, reassess
 from tracker.services.jobs import write
-from tracker.services.telling import recipients, tell
+from tracker.services.telling import people_at, recipients, remind, tell
 
 log = logging.getLogger(__name__)
 PAGE = 200
 DUE_SOON = {"due_soon"}
 OVERDUE = {"overdue"}
 STALE = {"stale"}
+STALE_TO_LEGAL = 10  # workdays after which stale material is the legal office's business too
+LEADERS = ("deputy", "director", "secretary")
 
 
 @dataclass
 class SweepResult:
-    """What one pass did; `failed` holds the ids of periods that could not be assessed."""
+    """What one pass did; the lists hold the ids of what could not be assessed."""
 
     examined: int = 0
     became_due_soon: int = 0
@@ -41,6 +55,7 @@ class SweepResult:
     became_stale: int = 0
     reminders_created: int = 0
     failed: list[int] = field(default_factory=list)
+    failed_clocks: list[int] = field(default_factory=list)
 
     def as_dict(self, now: datetime) -> dict[str, Any]:
         counts: dict[str, Any] = {
@@ -50,131 +65,222 @@ class SweepResult:
             "became_overdue": self.became_overdue,
             "became_stale": self.became_stale,
             "reminders_created": self.reminders_created,
-            "failed": len(self.failed),
+            "failed": len(self.failed) + len(self.failed_clocks),
         }
         # Which ones, for the record of the pass; a good pass has nothing to add to the contract's fields.
-        return counts | ({"failed_periods": self.failed} if self.failed else {})
+        named = {"failed_periods": self.failed, "failed_clocks": self.failed_clocks}
+        return counts | {name: ids for name, ids in named.items() if ids}
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What every step of one pass needs."""
+
+    session: Session
+    now: datetime
+    zone: ZoneInfo
+    today: date
+    calendar: WorkCalendar
+    result: SweepResult
+    legal: dict[int, set[int]] = field(default_factory=dict)
+
+    def is_legal(self, office_id: int, department_id: int) -> bool:
+        """Whether the department is the office's legal office: the one its head belongs to."""
+        if office_id not in self.legal:
+            held = self.session.scalars(
+                select(User.department_id).where(User.office_id == office_id, User.role == "legal_head")
+            )
+            self.legal[office_id] = {row for row in held if row is not None}
+        return department_id in self.legal[office_id]
+
+    def ladders(self, office_id: int) -> Mapping[LadderKind, Ladder]:
+        return load_ladders(self.session, office_id)
 
 
 def sweep(session: Session, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> SweepResult:
-    """One pass as of `now`; commits period by period."""
-    result, after = SweepResult(), None
+    """One pass as of `now`; commits item by item."""
     forget_calendar(session)
-    while page := _page(session, now, after):
-        for attention, period_id in page:
-            after = (attention, period_id)
+    forget_ladders(session)
+    this = _Pass(session, now, zone, local_date(now, zone), load_calendar(session), SweepResult())
+    _each(this, Period, _sweep_period, this.result.failed)
+    _each(this, Clock, _sweep_clock, this.result.failed_clocks)
+    _plan_weekly_pages(this)
+    return this.result
+
+
+def _each(this: _Pass, kind: type[Period] | type[Clock], work: Callable[[_Pass, int], None], failed: list[int]) -> None:
+    after = None
+    while page := _page(this, kind, after):
+        for attention, key in page:
+            after = (attention, key)
             try:
-                _sweep_one(session, period_id, now, zone, result)
-                session.commit()
-            except Exception:  # one poisoned period must not stop the office
-                session.rollback()
-                log.exception("period %s could not be swept", period_id)
-                result.failed.append(period_id)
+                work(this, key)
+                this.session.commit()
+            except Exception:  # one poisoned item must not stop the office
+                this.session.rollback()
+                log.exception("%s %s could not be swept", kind.__tablename__, key)
+                failed.append(key)
         # What was read stays out of memory.
-        session.expunge_all()
-    return result
+        this.session.expunge_all()
 
 
-def _page(session: Session, now: datetime, after: tuple[datetime, int] | None) -> list[tuple[datetime, int]]:
-    query = select(Period.next_attention_at, Period.id).where(Period.next_attention_at <= now)
+def _page(
+    this: _Pass, kind: type[Period] | type[Clock], after: tuple[datetime, int] | None
+) -> list[tuple[datetime, int]]:
+    query = select(kind.next_attention_at, kind.id).where(kind.next_attention_at <= this.now)
     if after is not None:
-        query = query.where(tuple_(Period.next_attention_at, Period.id) > after)
-    rows = session.execute(query.order_by(Period.next_attention_at, Period.id).limit(PAGE)).all()
-    session.rollback()
-    return [(attention, period_id) for attention, period_id in rows if attention is not None]
+        query = query.where(tuple_(kind.next_attention_at, kind.id) > after)
+    rows = this.session.execute(query.order_by(kind.next_attention_at, kind.id).limit(PAGE)).all()
+    this.session.rollback()
+    return [(attention, key) for attention, key in rows if attention is not None]
 
 
-def _sweep_one(session: Session, period_id: int, now: datetime, zone: ZoneInfo, result: SweepResult) -> None:
-    write(session)
-    period = session.scalar(
-        select(Period).where(Period.id == period_id, Period.next_attention_at <= now).with_for_update(of=Period)
+def _sweep_period(this: _Pass, period_id: int) -> None:
+    write(this.session)
+    period = this.session.scalar(
+        select(Period).where(Period.id == period_id, Period.next_attention_at <= this.now).with_for_update(of=Period)
     )
     if period is None:
         return  # another worker was quicker
-    before = set(period.reasons)
-    verdict = reassess(session, [period_id], now=now, zone=zone, sweeping=True)[period_id]
+    before, result = set(period.reasons), this.result
+    verdict = reassess(this.session, [period_id], now=this.now, zone=this.zone, sweeping=True)[period_id]
     result.examined += 1
     gained = set(verdict.reasons) - before
     result.became_due_soon += bool(gained & DUE_SOON)
     result.became_overdue += bool(gained & OVERDUE)
     result.became_stale += bool(gained & STALE)
-    task = period.task
-    if task.active:
-        result.reminders_created += _remind(session, period, task, verdict, now, zone)
+    if period.task.active:
+        result.reminders_created += _remind(this, period, period.task, verdict)
+        result.reminders_created += _tell_of_stale(this, period, period.task, verdict)
 
 
-def _remind(session: Session, period: Period, task: Task, verdict: PeriodVerdict, now: datetime, zone: ZoneInfo) -> int:
-    today, calendar = local_date(now, zone), load_calendar(session)
-    known = set(session.scalars(select(Reminder.rung).where(Reminder.period_id == period.id)))
+def _remind(this: _Pass, period: Period, task: Task, verdict: PeriodVerdict) -> int:
+    if not verdict.deadlines:
+        return 0
+    known = set(this.session.scalars(select(Reminder.rung).where(Reminder.period_id == period.id)))
     created = 0
-    rungs = ladder(DeadlineKind(task.deadline_kind), period.due, calendar)
-    rung = owed_rung(rungs, today, known, complete=verdict.complete or _all_in(verdict))
-    if rung is not None:
-        created += _create(
-            session, period, task, rung.code, rung.on, rung.to, "reminder", now, pre_holiday=rung.pre_holiday
-        )
-    slots = {
-        row.id: (row.code, row.due)
-        for row in session.execute(
-            select(Obligation.id, Slot.code, Obligation.due)
-            .join(Slot)
-            .where(Obligation.period_id == period.id, Obligation.required.is_(True))
-        )
-    }
-    for part in verdict.obligations:
-        if part.id not in slots:
-            continue  # nobody is pressed for what may be left out
-        slot, due = slots[part.id]
-        if part.stale_reasons:
-            # One flag for each thing owed, until it was fresh again and expired anew: a monthly ledger
-            # that missed March is told again when it misses June.
-            code = f"stale/{slot}/{part.expires_on or due}"
-            created += _create(session, period, task, code, today, ("contact", "dept_head"), "stale", now)
-        elif part.soon_stale:
-            code = f"soon_stale/{slot}/{part.expires_on}"
-            created += _create(session, period, task, code, today, ("contact",), "soon_stale", now)
-    return created
-
-
-def _all_in(verdict: PeriodVerdict) -> bool:
-    """Whether everything lies with the reviewer: the owner has nothing left to do."""
-    return bool(verdict.obligations) and "in_review" in verdict.reasons and verdict.light.value == "blue"
-
-
-def _create(
-    session: Session,
-    period: Period,
-    task: Task,
-    rung: str,
-    owed_on: date,
-    to: tuple[str, ...],
-    kind: str,
-    now: datetime,
-    *,
-    pre_holiday: bool = False,
-) -> int:
-    """Reminder and outbox row for every recipient who has none yet; how many were made."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    created = 0
-    for person in recipients(session, task, to):
-        made = session.execute(
-            insert(Reminder)
-            .values(
-                office_id=period.office_id,
-                period_id=period.id,
-                recipient_id=person.id,
-                rung=rung,
-                owed_on=owed_on,
-                pre_holiday=pre_holiday,
-                created_at=now,
-            )
-            .on_conflict_do_nothing(index_elements=["period_id", "rung", "recipient_id"])
-            .returning(Reminder.id)
-        ).scalar()
-        if made is not None:
-            tell(
-                session, office_id=period.office_id, recipient_id=person.id, kind=kind, now=now,
-                period_id=period.id, reminder_id=made,
+    for deadline in verdict.deadlines:
+        rungs = _rungs(this, period, task, deadline)
+        rung = owed_rung(rungs, this.today, known, complete=False)
+        if rung is not None:
+            created += remind(
+                this.session, recipients(this.session, task, rung.to), office_id=period.office_id,
+                period_id=period.id, rung=rung.code, owed_on=rung.on, kind=Kind.REMINDER, now=this.now,
+                pre_holiday=rung.pre_holiday,
             )  # fmt: skip
-            created += 1
+        if overtaken_notice(rungs, this.today):
+            notices.draft_by_system(this.session, period, deadline.due, now=this.now, today=this.today)
     return created
+
+
+def _rungs(this: _Pass, period: Period, task: Task, deadline: OpenDeadline) -> tuple[Rung, ...]:
+    return deadline_rungs(
+        deadline,
+        this.ladders(period.office_id)[deadline.kind],
+        this.calendar,
+        # A registered event has no rungs from before it was registered.
+        start=period.start if deadline.kind in {LadderKind.EVENT, LadderKind.EVENT_SHORT} else None,
+        weight=task.weight,
+        legal_own=this.is_legal(period.office_id, task.owner_id),
+        through=this.today,
+    )
+
+
+def _tell_of_stale(this: _Pass, period: Period, task: Task, verdict: PeriodVerdict) -> int:
+    """Soon stale: the clerk, once. Stale: clerk and head that day, then each week, after ten workdays legal too."""
+    aged = {part.id: part for part in verdict.obligations if part.stale_reasons or part.soon_stale}
+    if not aged:
+        return 0
+    rows = this.session.execute(
+        select(Obligation.id, Slot.code, Obligation.due)
+        .join(Slot)
+        .where(Obligation.id.in_(aged), Obligation.required.is_(True))  # nobody is pressed for what may be left out
+    ).all()
+    created, stale = 0, False
+    for key, slot, due in rows:
+        part = aged[key]
+        # One flag for each thing owed, until it was fresh again and expired anew: a monthly ledger
+        # that missed March is told again when it misses June.
+        kind, to = (Kind.STALE, ("contact", "dept_head")) if part.stale_reasons else (Kind.SOON_STALE, ("contact",))
+        stale = stale or bool(part.stale_reasons)
+        until = part.expires_on or due if part.stale_reasons else part.expires_on
+        created += remind(
+            this.session, recipients(this.session, task, to), office_id=period.office_id, period_id=period.id,
+            rung=f"{kind}/{slot}/{until}", owed_on=this.today, kind=kind, now=this.now,
+        )  # fmt: skip
+    return created + (_tell_each_week(this, period, task) if stale else 0)
+
+
+def _tell_each_week(this: _Pass, period: Period, task: Task) -> int:
+    week = first_workday_of_week(this.today, this.calendar)
+    since = this.session.scalar(
+        select(Reminder.owed_on)
+        .where(Reminder.period_id == period.id, Reminder.rung.startswith("stale/"))
+        .order_by(Reminder.owed_on)
+        .limit(1)
+    )
+    if week is None or since is None or not since < week <= this.today:
+        return 0
+    to: tuple[str, ...] = ("contact", "dept_head")
+    if this.calendar.workdays_between(since, this.today) >= STALE_TO_LEGAL:
+        own = this.is_legal(period.office_id, task.owner_id)
+        to += ("deputy",) if own else ("legal",)
+    return remind(
+        this.session, recipients(this.session, task, to), office_id=period.office_id, period_id=period.id,
+        rung=f"stale_week/{week}", owed_on=week, kind=Kind.STALE, now=this.now,
+    )  # fmt: skip
+
+
+def _sweep_clock(this: _Pass, clock_id: int) -> None:
+    write(this.session)
+    clock = this.session.scalar(
+        select(Clock).where(Clock.id == clock_id, Clock.next_attention_at <= this.now).with_for_update(of=Clock)
+    )
+    if clock is None:
+        return
+    clocks.reassess_clock(this.session, clock, today=this.today, zone=this.zone)
+    this.result.examined += 1
+    task = clock.task or (clock.notice.period.task if clock.notice else None)
+    if clock.stopped_at is not None or task is None or not task.active:
+        return
+    kind = ClockKind(clock.kind)
+    rungs = ladder(
+        this.ladders(clock.office_id)[LADDER_OF[kind]], clock.due, this.calendar, start=clock.started_on,
+        weight=task.weight, legal_own=this.is_legal(clock.office_id, clock.department_id), through=this.today,
+    )  # fmt: skip
+    known = set(this.session.scalars(select(Reminder.rung).where(Reminder.clock_id == clock.id)))
+    rung = owed_rung(rungs, this.today, known, complete=False)
+    if rung is not None:
+        people = people_at(
+            this.session, clock.office_id, clock.department_id, rung.to,
+            contact_id=task.contact_id if task.owner_id == clock.department_id else None,
+        )  # fmt: skip
+        this.result.reminders_created += remind(
+            this.session, people, office_id=clock.office_id, clock_id=clock.id, rung=rung.code, owed_on=rung.on,
+            kind=Kind(kind.value), now=this.now, pre_holiday=rung.pre_holiday,
+        )  # fmt: skip
+
+
+def _plan_weekly_pages(this: _Pass) -> None:
+    """The leaders' page on the first workday of each week; one that was missed comes later in the same week."""
+    due = select(Office.id).where(or_(Office.weekly_on.is_(None), Office.weekly_on <= this.today))
+    offices = this.session.scalars(due).all()
+    this.session.rollback()
+    for office_id in offices:
+        write(this.session)
+        office = this.session.get_one(Office, office_id, with_for_update=True, populate_existing=True)
+        week = first_workday_of_week(this.today, this.calendar)
+        if office.weekly_on is None and week is not None and week < this.today:
+            week = None  # begun in the middle of a week: the first page comes with the next
+        if week is not None and week <= this.today:
+            people = this.session.scalars(
+                select(User.id).where(User.office_id == office_id, User.active.is_(True), User.role.in_(LEADERS))
+            )
+            for person_id in people.all():
+                tell(
+                    this.session, office_id=office_id, recipient_id=person_id, kind=Kind.WEEKLY, now=this.now,
+                    once=f"weekly/{week}/{person_id}",
+                )  # fmt: skip
+        ahead = week is not None and week > this.today
+        office.weekly_on = week if ahead else next_week_start(this.today, this.calendar)
+        this.session.commit()

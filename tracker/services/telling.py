@@ -1,14 +1,17 @@
 """Intentions to tell somebody: rows in the outbox, written where the change happens."""
 
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from tracker.models import Outbox, Task, User
+from tracker.models import Delegation, Outbox, Reminder, Task, User
 
-# Whoever is missing in a department is replaced by the next step of the escalation path (organisation.yaml).
+# Steps of the escalation path (domain.reminders.STEPS). Whoever is missing is replaced by the next one up.
 STEPS = ("contact", "dept_head")
+FIRST = {"director", "secretary"}
 
 
 def tell(
@@ -21,41 +24,125 @@ def tell(
     period_id: int | None = None,
     reminder_id: int | None = None,
     version_id: int | None = None,
-) -> Outbox:
-    row = Outbox(
-        office_id=office_id,
-        recipient_id=recipient_id,
-        kind=kind,
-        created_at=now,
-        period_id=period_id,
-        reminder_id=reminder_id,
-        version_id=version_id,
+    clock_id: int | None = None,
+    request_id: int | None = None,
+    notice_id: int | None = None,
+    once: str | None = None,
+) -> bool:
+    """Writes the intention; False when `once` was told before."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    values = {
+        "office_id": office_id, "recipient_id": recipient_id, "kind": kind, "created_at": now,
+        "period_id": period_id, "reminder_id": reminder_id, "version_id": version_id, "clock_id": clock_id,
+        "request_id": request_id, "notice_id": notice_id, "once": once,
+    }  # fmt: skip
+    if once is None:
+        session.add(Outbox(**values))
+        return True
+    made = session.execute(
+        insert(Outbox).values(**values).on_conflict_do_nothing(index_elements=["once"]).returning(Outbox.id)
     )
-    session.add(row)
-    return row
+    return made.scalar() is not None
+
+
+def remind(
+    session: Session,
+    people: Iterable[User],
+    *,
+    office_id: int,
+    rung: str,
+    owed_on: date,
+    kind: str,
+    now: datetime,
+    period_id: int | None = None,
+    clock_id: int | None = None,
+    pre_holiday: bool = False,
+    pressed_by_id: int | None = None,
+    note: str = "",
+) -> int:
+    """Ledger and outbox row for each of `people` who was not told this rung before (I1); how many were made."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    subject = "period_id" if period_id is not None else "clock_id"
+    created = 0
+    for person in people:
+        made = session.execute(
+            insert(Reminder)
+            .values(
+                office_id=office_id,
+                period_id=period_id,
+                clock_id=clock_id,
+                recipient_id=person.id,
+                rung=rung,
+                owed_on=owed_on,
+                pre_holiday=pre_holiday,
+                pressed_by_id=pressed_by_id,
+                note=note,
+                created_at=now,
+            )
+            .on_conflict_do_nothing(index_elements=[subject, "rung", "recipient_id"])
+            .returning(Reminder.id)
+        ).scalar()
+        if made is not None:
+            tell(
+                session, office_id=office_id, recipient_id=person.id, kind=kind, now=now,
+                period_id=period_id, clock_id=clock_id, reminder_id=made,
+            )  # fmt: skip
+            created += 1
+    return created
 
 
 def recipients(session: Session, task: Task, roles: tuple[str, ...]) -> list[User]:
-    """Active people of the owner department in `roles`, each once, ordered by id.
+    """Who stands at these steps for a task; see `people_at`."""
+    return people_at(session, task.office_id, task.owner_id, roles, contact_id=task.contact_id)
 
-    A task's own contact stands for all contacts. The legal office's clerks are its
-    reviewers. A role that nobody holds is taken by the next one up, at last by the
-    head of the legal office.
+
+def people_at(
+    session: Session, office_id: int, department_id: int, roles: Sequence[str], contact_id: int | None = None
+) -> list[User]:
+    """Active people of an office at steps of its escalation path, each once, ordered by id.
+
+    contact, dept_head: of the department; a named contact stands for all of them, and the legal office's clerks
+    are its reviewers. legal: the head of the legal office. deputy: 分管领导. first: director and secretary. A step
+    that nobody holds is taken by the next one up that somebody holds.
     """
     people = session.scalars(
         select(User)
-        .where(User.office_id == task.office_id, User.active.is_(True))
-        .where((User.department_id == task.owner_id) | (User.role == "legal_head"))
+        .where(User.office_id == office_id, User.active.is_(True))
+        .where(
+            (User.department_id == department_id)
+            | User.role.in_(("legal_head", "reviewer", "deputy", "director", "secretary"))
+        )
         .order_by(User.id)
     ).all()
-    own = [person for person in people if person.department_id == task.owner_id]
-    legal_heads = [person for person in people if person.role == "legal_head"]
-    contacts = [person for person in own if person.role in {"contact", "reviewer"}]
-    named = [person for person in own if person.id == task.contact_id]
-    heads = [person for person in own if person.role in {"dept_head", "legal_head"}]
+    own = [person for person in people if person.department_id == department_id]
+    named = [person for person in own if person.id == contact_id]
+    steps = {
+        "contact": named or [person for person in own if person.role in {"contact", "reviewer"}],
+        "dept_head": [person for person in own if person.role in {"dept_head", "legal_head"}],
+        "legal": [person for person in people if person.role == "legal_head"],
+        "deputy": [person for person in people if person.role == "deputy"],
+        "first": [person for person in people if person.role in FIRST],
+    }
+    order = list(steps)
     chosen: dict[int, User] = {}
     for role in roles:
-        holders = (named or contacts or heads) if role == "contact" else heads
-        for person in holders or legal_heads:
+        holders = next((steps[step] for step in order[order.index(role) :] if steps[step]), [])
+        for person in holders:
             chosen[person.id] = person
     return sorted(chosen.values(), key=lambda person: person.id)
+
+
+def delegates(session: Session, people: Iterable[User], today: date) -> dict[int, list[User]]:
+    """Who stands in today for each of `people` (by id): active delegates in the time of their delegation."""
+    ids = [person.id for person in people]
+    rows = session.execute(
+        select(Delegation.person_id, User)
+        .join(User, User.id == Delegation.delegate_id)
+        .where(Delegation.person_id.in_(ids), Delegation.revoked_at.is_(None), User.active.is_(True))
+        .where(Delegation.starts_on <= today, Delegation.ends_on >= today)
+        .order_by(User.id)
+    ).all()
+    found: dict[int, list[User]] = {}
+    for person_id, delegate in rows:
+        found.setdefault(person_id, []).append(delegate)
+    return found

@@ -13,6 +13,7 @@ from tracker.domain.facts import (
     DeadlineKind,
     EvidenceState,
     IndicatorFacts,
+    LadderKind,
     Light,
     ObligationFacts,
     ObligationState,
@@ -23,7 +24,7 @@ from tracker.domain.facts import (
     SlotRule,
     VersionFact,
 )
-from tracker.domain.reminders import ladder, owed_rung
+from tracker.domain.reminders import DEFAULTS, ladder, owed_rung
 
 MINUTES = SlotRule("S", RefreshCycle.QUARTERLY, Coverage.POINT, validity_days=107, kind="minutes")
 LEDGER = replace(MINUTES, coverage=Coverage.PERIOD, kind="ledger")
@@ -172,7 +173,7 @@ def test_next_attention_never_misses_a_change() -> None:
 
 
 def test_after_downtime_only_the_latest_rung_is_owed() -> None:
-    rungs = ladder(DeadlineKind.QUARTERLY, DUE, CALENDAR)
+    rungs = ladder(DEFAULTS[LadderKind.QUARTERLY], DUE, CALENDAR)
     owed = owed_rung(rungs, d(2026, 10, 12), set(), complete=False)
     assert owed is not None
     assert owed.code == "T-1"

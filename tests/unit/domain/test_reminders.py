@@ -7,39 +7,134 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.unit.domain.tables import CALENDAR
-from tracker.domain.facts import DeadlineKind
-from tracker.domain.reminders import RungRule, ladder, may_send, owed_rung
+from tracker.domain.facts import LadderKind
+from tracker.domain.reminders import (
+    DEFAULTS,
+    as_data,
+    first_workday_of_week,
+    ladder,
+    may_send,
+    next_week_start,
+    overtaken_notice,
+    owed_rung,
+    parse_ladder,
+)
+from tracker.errors import InvalidInput
 
 ZONE = ZoneInfo("Asia/Shanghai")
 DUE = d(2026, 10, 13)
 
 
+BEFORE = ["T-30", "T-14", "T-7", "T-3", "T-1"]
+AFTER = ["T+1", "T+3", "T+7", "T+20"]
+
+
 @pytest.mark.parametrize(
     ("kind", "codes"),
     [
-        ("monthly", ["T-7", "T-1", "T+1"]),
-        ("quarterly", ["T-14", "T-7", "T-1", "T+1"]),
-        ("half_yearly", ["T-14", "T-7", "T-1", "T+1"]),
-        ("annual", ["T-14", "T-7", "T-1", "T+1"]),
-        ("event", ["T-14", "T-7", "T-1", "T+1"]),
+        ("monthly", [*BEFORE[2:], *AFTER]),
+        ("quarterly", [*BEFORE[1:], *AFTER]),
+        ("half_yearly", [*BEFORE, *AFTER]),
+        ("annual", [*BEFORE, *AFTER]),
+        ("event", [*BEFORE[2:], *AFTER]),
+        ("event_short", ["T-5w", "T-2w", "T-1", *AFTER]),
+        ("sign", ["T+1", "T+3"]),
+        ("report", ["T-2w", "T+1", "T+3", "T+10"]),
     ],
 )
 def test_who_gets_which_rung(kind: str, codes: list[str]) -> None:
-    rungs = ladder(DeadlineKind(kind), DUE, CALENDAR)
-    assert [rung.code for rung in rungs] == codes
-    assert [rung.to for rung in rungs[-2:]] == [("contact", "dept_head")] * 2
-    assert all(rung.to == ("contact",) for rung in rungs[:-2])
+    assert [rung.code for rung in ladder(DEFAULTS[LadderKind(kind)], DUE, CALENDAR)] == codes
 
 
-def test_a_later_rung_is_one_line() -> None:
-    rules = (
-        RungRule(-3, frozenset(DeadlineKind), ("contact",)),
-        *(RungRule(n, frozenset(DeadlineKind), ()) for n in (3, 7, 20)),
-    )
-    found = [(rung.code, rung.on) for rung in ladder(DeadlineKind.MONTHLY, DUE, CALENDAR, rules)]
-    assert found == [
-        ("T-3", d(2026, 10, 10)), ("T+3", d(2026, 10, 16)), ("T+7", d(2026, 10, 22)), ("T+20", d(2026, 11, 10)),
+def to(code: str, kind: LadderKind = LadderKind.ANNUAL, weight: int = 1, *, legal_own: bool = False) -> tuple[str, ...]:
+    rungs = ladder(DEFAULTS[kind], DUE, CALENDAR, weight=weight, legal_own=legal_own)
+    return next(rung.to for rung in rungs if rung.code == code)
+
+
+def test_the_path_upwards() -> None:
+    assert to("T-7") == ("contact",)
+    assert to("T-3") == to("T-1") == to("T+1") == ("contact", "dept_head")
+    assert to("T+3") == ("contact", "dept_head", "legal")
+    assert to("T+7") == ("contact", "dept_head", "legal", "deputy")
+    assert to("T+20") == ("contact", "dept_head", "legal", "deputy", "first")
+    assert to("T-2w", LadderKind.EVENT_SHORT) == ("contact", "dept_head", "legal")
+
+
+def test_a_heavy_task_escalates_one_step_earlier_once_it_is_late() -> None:
+    assert to("T-1", weight=3) == ("contact", "dept_head")
+    assert to("T+1", weight=3) == ("contact", "dept_head", "legal")
+    assert to("T+3", weight=3) == ("contact", "dept_head", "legal", "deputy")
+    assert to("T+20", weight=3) == ("contact", "dept_head", "legal", "deputy", "first")
+
+
+def test_the_legal_office_is_not_pressed_by_itself() -> None:
+    assert to("T+3", legal_own=True) == ("contact", "dept_head", "deputy")
+    assert to("T+7", legal_own=True) == ("contact", "dept_head", "deputy")
+
+
+def test_a_notice_is_drafted_at_the_seventh_workday_also_after_a_gap() -> None:
+    rungs = ladder(DEFAULTS[LadderKind.MONTHLY], DUE, CALENDAR)
+    assert [rung.code for rung in rungs if rung.drafts_notice] == ["T+7"]
+    assert not overtaken_notice(rungs, d(2026, 10, 21))
+    assert overtaken_notice(rungs, d(2026, 10, 22))
+    assert overtaken_notice(rungs, d(2026, 12, 1))
+
+
+def test_what_is_late_is_repeated_on_the_first_workday_of_each_week() -> None:
+    rungs = ladder(DEFAULTS[LadderKind.MONTHLY], d(2026, 9, 7), CALENDAR, through=d(2026, 10, 12))
+    weekly = [rung for rung in rungs if rung.code.startswith("week/")]
+    # T+7 is 16 September; 20 September is a worked Sunday of the week before; the holiday ends on 7 October.
+    days = [d(2026, 9, 21), d(2026, 9, 28), d(2026, 10, 8), d(2026, 10, 12), d(2026, 10, 19)]
+    assert [rung.on for rung in weekly] == days
+    assert {rung.to for rung in weekly} == {("contact", "dept_head", "legal", "deputy")}
+    assert [rung.on for rung in rungs] == sorted(rung.on for rung in rungs)
+
+
+def test_a_week_that_is_off_as_a_whole_has_no_weekly_rung() -> None:
+    assert first_workday_of_week(d(2026, 2, 18), CALENDAR) is None
+    assert next_week_start(d(2026, 2, 12), CALENDAR) == d(2026, 2, 24)
+
+
+def test_what_was_handed_out_late_has_no_rung_from_before() -> None:
+    rungs = ladder(DEFAULTS[LadderKind.EVENT_SHORT], DUE, CALENDAR, start=d(2026, 10, 9))
+    assert [(rung.code, rung.on) for rung in rungs[:3]] == [
+        ("start", d(2026, 10, 9)), ("T-2w", d(2026, 10, 10)), ("T-1", d(2026, 10, 12)),
     ]  # fmt: skip
+
+
+def test_codes_of_an_inner_cycle_carry_its_name_but_the_weekly_ones() -> None:
+    rungs = ladder(DEFAULTS[LadderKind.MONTHLY], DUE, CALENDAR, through=d(2026, 10, 27), prefix="M09")
+    assert {rung.code.partition("/")[0] for rung in rungs} == {"M09", "week"}
+
+
+def test_a_ladder_is_data() -> None:
+    for rules in DEFAULTS.values():
+        assert parse_ladder(as_data(rules)) == rules
+
+
+@pytest.mark.parametrize(
+    ("rung", "why"),
+    [
+        ({"offset": 3, "unit": "day", "steps": [1]}, "after_counts_workdays"),
+        ({"offset": 0, "unit": "day", "steps": [1]}, "offset"),
+        ({"offset": -400, "unit": "day", "steps": [1]}, "offset"),
+        ({"offset": -3, "unit": "day", "steps": []}, "steps"),
+        ({"offset": -3, "unit": "day", "steps": [6]}, "steps"),
+        ({"offset": -3, "unit": "fortnight", "steps": [1]}, "shape"),
+        ({"offset": -3, "unit": "day", "steps": [1], "notice": True}, "notice_too_early"),
+        ({"offset": -7, "unit": "day", "steps": [2]}, "twice"),
+    ],
+)
+def test_a_wrong_ladder_is_refused_by_row(rung: dict[str, object], why: str) -> None:
+    data = {"rungs": [{"offset": -7, "unit": "day", "steps": [1]}, rung]}
+    with pytest.raises(InvalidInput) as raised:
+        parse_ladder(data)
+    assert raised.value.data == {"row": 1, "why": why}
+
+
+def test_only_a_late_rung_repeats_itself() -> None:
+    with pytest.raises(InvalidInput):
+        parse_ladder({"rungs": [{"offset": -7, "unit": "day", "steps": [1]}], "weekly_after": "T-7"})
 
 
 @pytest.mark.parametrize(
@@ -52,7 +147,7 @@ def test_a_later_rung_is_one_line() -> None:
     ],
 )
 def test_a_rung_is_pulled_forward_across_days_off(due: d, on: d, pre_holiday: bool) -> None:
-    rung = next(rung for rung in ladder(DeadlineKind.MONTHLY, due, CALENDAR) if rung.code == "T-7")
+    rung = next(rung for rung in ladder(DEFAULTS[LadderKind.MONTHLY], due, CALENDAR) if rung.code == "T-7")
     assert (rung.on, rung.pre_holiday) == (on, pre_holiday)
 
 
@@ -66,12 +161,13 @@ def test_a_rung_is_pulled_forward_across_days_off(due: d, on: d, pre_holiday: bo
         (d(2026, 10, 12), {"T-14"}, "T-1"),  # the server was down on the day of T-7
         (d(2026, 10, 12), {"T-14", "T-1"}, None),  # what was overtaken is never sent afterwards
         (d(2026, 10, 13), {"T-1"}, None),
-        (d(2026, 12, 1), set(), "T+1"),
-        (d(2026, 12, 1), {"T+1"}, None),
+        (d(2026, 10, 21), {"T-1"}, "T+3"),
+        (d(2026, 12, 1), set(), "T+20"),
+        (d(2026, 12, 1), {"T+20"}, None),
     ],
 )
 def test_only_the_latest_rung_is_owed(today: d, fired: set[str], owed: str | None) -> None:
-    rungs = ladder(DeadlineKind.QUARTERLY, DUE, CALENDAR)
+    rungs = ladder(DEFAULTS[LadderKind.QUARTERLY], DUE, CALENDAR)
     found = owed_rung(rungs, today, fired, complete=False)
     assert (found and found.code) == owed
     assert owed_rung(rungs, today, fired, complete=True) is None

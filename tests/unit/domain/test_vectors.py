@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.unit.domain.tables import CALENDAR
 from tracker.domain.calendar import WorkCalendar, add_months, parse_table
-from tracker.domain.facts import DeadlineKind, DeadlineRule
+from tracker.domain.facts import DeadlineKind, DeadlineRule, LadderKind
 from tracker.domain.periods import SUBMIT_LAG, event_deadline, plan_periods
-from tracker.domain.reminders import ladder
+from tracker.domain.reminders import DEFAULTS, ladder
 from tracker.errors import InvalidInput
 
 
@@ -77,12 +77,15 @@ def test_before_a_date_excludes_it(year: int, submit: d, publish: d) -> None:
 
 
 def test_rungs_around_the_national_day() -> None:
-    rungs = {rung.code: rung for rung in ladder(DeadlineKind.QUARTERLY, d(2026, 10, 13), CALENDAR)}
+    rungs = {rung.code: rung for rung in ladder(DEFAULTS[LadderKind.QUARTERLY], d(2026, 10, 13), CALENDAR)}
     assert rungs["T-14"].on == d(2026, 9, 29)
     assert rungs["T-7"].on == d(2026, 9, 30)
     assert rungs["T-7"].pre_holiday
+    assert rungs["T-3"].on == d(2026, 10, 10)  # a Saturday that is worked
     assert rungs["T-1"].on == d(2026, 10, 12)
-    assert rungs["T+1"].on == d(2026, 10, 14)
+    late = ("T+1", d(2026, 10, 14)), ("T+3", d(2026, 10, 16)), ("T+7", d(2026, 10, 22)), ("T+20", d(2026, 11, 10))
+    for code, day in late:
+        assert rungs[code].on == day
 
 
 def test_make_up_saturday_is_worked_and_a_table_day_off_is_not() -> None:
