@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks import pages, passes, start, upload
+from benchmarks import pages, passes, start, sweeping, upload
 from benchmarks.measure import Line
 
 Bench = Callable[[Path], Iterator[Line]]
@@ -20,7 +20,8 @@ def benches(full: bool) -> dict[str, Bench]:
         "board": partial(pages.board, items=100),
         "board_many": partial(pages.board, items=20_000 * many),
         "list": partial(pages.list_of_50, obligations=20_000 * many),
-        "sweep": partial(passes.idle_sweep, obligations=200_000 * many),
+        "sweep": partial(sweeping.scaling, "sqlite", small=2_000, large=200_000 * many),
+        "sweep_postgres": partial(sweeping.scaling, "postgresql", small=2_000, large=200_000 * many),
         "upload": upload.upload,
         "deliver": partial(passes.delivery, people=200 * many),
         "start": start.whole,
@@ -30,7 +31,9 @@ def benches(full: bool) -> dict[str, Bench]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks")
     parser.add_argument("--full", action="store_true", help="the large sizes")
-    parser.add_argument("names", nargs="*", help="only these: board board_many list sweep upload deliver start")
+    parser.add_argument(
+        "names", nargs="*", help="only these: board board_many list sweep sweep_postgres upload deliver start"
+    )
     given = parser.parse_args()
     chosen = benches(given.full)
     missed = []

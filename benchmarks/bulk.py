@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Engine, create_engine, insert, select
+from sqlalchemy import Engine, create_engine, insert, select, text
 from sqlalchemy.orm import Session
 
 from tests.support.clock import FROZEN
@@ -42,8 +42,9 @@ TASKS, MONTHS = 51, 12
 CHUNK = 20_000
 
 
-def open_engine(folder: Path) -> Engine:
-    url = f"sqlite:///{folder / 'bench.db'}"
+def open_engine(folder: Path, url: str | None = None) -> Engine:
+    """On `url`; by default a SQLite file in `folder`."""
+    url = url or f"sqlite:///{folder / 'bench.db'}"
     engine = create_engine(url, **engine_options(url))
     prepare_engine(engine)
     return engine
@@ -72,20 +73,28 @@ def _fill(session: Session, table: Any, rows: Iterable[dict[str, Any]]) -> None:
 
 @contextmanager
 def filled(
-    folder: Path, *, tasks: int = TASKS, slots: int = 2, evidence: int = 0, judged: bool = True
+    folder: Path,
+    *,
+    tasks: int = TASKS,
+    slots: int = 2,
+    evidence: int = 0,
+    judged: bool = True,
+    url: str | None = None,
 ) -> Iterator[Engine]:
     """An engine on a new office of `tasks` monthly tasks with `slots` slots and `evidence` accepted items.
 
     tasks × 12 periods, times `slots` obligations. `judged`: derived columns are computed; otherwise no
     period is ever due for the sweep.
     """
-    engine = open_engine(folder)
+    engine = open_engine(folder, url)
     schema.upgrade(engine)
     with Session(engine) as session:
         prepare_empty(session, NOW)
         office = _office(session)
         _tasks(session, office, tasks, slots)
         _evidence(session, office, evidence)
+        session.commit()
+        session.execute(text("ANALYZE"))  # as autovacuum does in an office's own time
         session.commit()
         if judged:
             ids = list(session.scalars(select(Period.id)))

@@ -22,6 +22,8 @@ class Line:
         budget = BUDGETS.get(self.name)
         if budget is None:
             return False
+        if budget.ratio:
+            return self.ours / self.floor > budget.limit
         return (self.ours - self.floor if budget.over_floor else self.ours) > budget.limit
 
     def tell(self) -> None:
@@ -30,7 +32,8 @@ class Line:
         words = ""
         if budget is not None:
             words = (
-                f"  budget {'floor + ' if budget.over_floor else ''}{budget.limit:g}{'  MISSED' if self.missed else ''}"
+                f"  budget {'floor + ' if budget.over_floor else ''}{'× ' if budget.ratio else ''}"
+                f"{budget.limit:g}{'  MISSED' if self.missed else ''}"
             )
         sys.stdout.write(f"{self.name:24} {self.ours:10.2f} {self.floor:10.2f} {ratio:>8}{words}\n")
         sys.stdout.flush()

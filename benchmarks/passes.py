@@ -1,7 +1,6 @@
-"""The sweep when nothing is due, and the delivery of many mails, against the bare probe and the bare SMTP loop."""
+"""The delivery of many mails against the bare SMTP loop."""
 
 import smtplib
-import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,7 +12,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from benchmarks import bulk
-from benchmarks.measure import Line, median, times
+from benchmarks.measure import Line
 from tests.support.office import password_hash
 from tracker.adapters.embedded import mailsink
 from tracker.adapters.mail import open_mailer
@@ -21,22 +20,7 @@ from tracker.config import parse_smtp
 from tracker.db import db
 from tracker.models import Outbox, Task, User
 from tracker.services.delivery import deliver
-from tracker.services.sweep import sweep
 from tracker.web.mail import renderer
-
-PROBE = "SELECT next_attention_at, id FROM period WHERE next_attention_at <= ? ORDER BY next_attention_at, id LIMIT 200"
-
-
-def idle_sweep(folder: Path, obligations: int) -> Iterator[Line]:
-    slots = 4
-    tasks = -(-obligations // (bulk.MONTHS * slots))
-    with bulk.filled(folder, tasks=tasks, slots=slots, judged=False) as engine, Session(engine) as session:
-        ours = median(times(lambda: sweep(session, now=bulk.NOW), 30))
-        connection = sqlite3.connect(folder / "bench.db")
-        instant = bulk.NOW.strftime("%Y-%m-%d %H:%M:%S.%f")
-        floor = median(times(lambda: connection.execute(PROBE, (instant,)).fetchall(), 30))
-        connection.close()
-    yield Line("sweep_none_due_ms", ours, floor)
 
 
 def delivery(folder: Path, people: int) -> Iterator[Line]:
