@@ -23,7 +23,8 @@ def benches(full: bool) -> dict[str, Bench]:
         "sweep": partial(sweeping.scaling, "sqlite", small=2_000, large=200_000 * many),
         "sweep_postgres": partial(sweeping.scaling, "postgresql", small=2_000, large=200_000 * many),
         "upload": upload.upload,
-        "deliver": partial(passes.delivery, people=200 * many),
+        "deliver": partial(passes.delivery, "sqlite", people=1_000 * many),
+        "deliver_postgres": partial(passes.delivery, "postgresql", people=1_000 * many),
         "start": start.whole,
     }
 
@@ -32,7 +33,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks")
     parser.add_argument("--full", action="store_true", help="the large sizes")
     parser.add_argument(
-        "names", nargs="*", help="only these: board board_many list sweep sweep_postgres upload deliver start"
+        "names",
+        nargs="*",
+        help="only these: board board_many list sweep sweep_postgres upload deliver deliver_postgres start",
     )
     given = parser.parse_args()
     chosen = benches(given.full)

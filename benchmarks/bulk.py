@@ -50,10 +50,10 @@ def open_engine(folder: Path, url: str | None = None) -> Engine:
     return engine
 
 
-def application(folder: Path) -> Flask:
-    """The application on the folder's database, with a clock that stands still and a store in the folder."""
+def application(folder: Path, url: str | None = None) -> Flask:
+    """The application on `url` or the folder's database, with a clock that stands still and a store in the folder."""
     settings = config.load({"TRACKER_DATA": str(folder), "TRACKER_SECRET_KEY": "only-for-benchmarks",
-                            "TRACKER_DATABASE_URL": f"sqlite:///{folder / 'bench.db'}"})  # fmt: skip
+                            "TRACKER_DATABASE_URL": url or f"sqlite:///{folder / 'bench.db'}"})  # fmt: skip
     app = create_app(settings, store=FolderStore(folder / "objects"))
     app.config.update(CLOCK=lambda: NOW, WTF_CSRF_ENABLED=False)
     settle()  # as the web server does

@@ -8,6 +8,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+LETTER = {"width": 700, "height": 900}
 WIDE, PHONE = {"width": 1366, "height": 860}, {"width": 390, "height": 844}
 # name, account (the beginning of its address) on the login page, address, size, language
 SHOTS: tuple[tuple[str, str, str, dict[str, int], str], ...] = (
@@ -18,6 +19,12 @@ SHOTS: tuple[tuple[str, str, str, dict[str, int], str], ...] = (
     ("my", "zzxf-jingban", "/my", WIDE, "zh"),
     ("my-phone", "zzxf-jingban", "/my", PHONE, "zh"),
     ("board-en", "fzb-fuze", "/board", WIDE, "en"),
+    ("inbox", "fzb-fuze", "/inbox", WIDE, "zh"),
+    ("tomorrow", "fzb-fuze", "/tomorrow", WIDE, "zh"),
+    # mails: of the demo's mailbox, the newest to that account, as its reader sees it
+    ("mail-clerk", "zzxf-jingban", "/mailbox/", LETTER, "zh"),
+    ("mail-legal", "fzb-fuze", "/mailbox/", LETTER, "zh"),
+    ("mail-leader", "zhuren", "/mailbox/", LETTER, "zh"),
 )
 
 
@@ -39,6 +46,10 @@ def _shot(browser: Any, address: str, folder: Path, shot: tuple[str, str, str, d
         page.locator("main a[href^='/tasks/']").first.click()
         page.wait_for_load_state("networkidle")
         name = "task"
+    if path == "/mailbox/":
+        page.locator("tr", has_text=f"{account}@").first.locator("a").click()
+        page.wait_for_load_state("networkidle")
+        page.goto(f"{page.url}/html")
     page.wait_for_timeout(500)
     page.screenshot(path=folder / f"{name}.png")
     context.close()

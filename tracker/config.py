@@ -4,9 +4,11 @@ A wrong value stops the start with a message that names the setting.
 """
 
 import os
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,12 +23,36 @@ class BadSetting(Exception):
 
 @dataclass(frozen=True)
 class SmtpSettings:
+    """`starttls`: never; when the server offers it; or not at all without. A password is never sent in the clear
+    where STARTTLS was asked for. `auth`: auto takes the best that the server offers.
+    """
+
     host: str
     port: int
     user: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     tls: bool = False  # TLS from the first byte (smtps://)
-    starttls: bool = False
+    starttls: Literal["never", "offered", "required"] = "never"
+    auth: Literal["auto", "plain", "login", "cram-md5", "none"] = "auto"
+    verify: bool = True  # the server's certificate
+    ca: Path | None = None  # certificates to trust besides the machine's own
+    timeout: float = 20  # seconds for any single answer of the server
+
+
+@dataclass(frozen=True)
+class BounceSettings:
+    """The IMAP mailbox that delivery reports come back to."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    folder: str = "INBOX"
+    tls: bool = True
+    move_to: str | None = None  # a folder for what was dealt with; None: it stays, marked as seen
+    verify: bool = True
+    ca: Path | None = None
+    timeout: float = 30
 
 
 @dataclass(frozen=True)
@@ -55,6 +81,9 @@ class Settings:
     demo: bool  # demo accounts on the login page; only ever true on loopback
     idle_minutes: int
     session_hours: int
+    bounces: BounceSettings | None = None
+    gateways: Mapping[str, str] = field(default_factory=dict)  # kind of robot → base address in its vendor's place
+    mail_sink: bool = False  # mail stays in the embedded mailbox and can be read there; never with another server
 
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -69,23 +98,123 @@ def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int
     return int(raw)
 
 
-def parse_smtp(url: str) -> SmtpSettings:
-    """`smtp://user:pass@host:port?starttls=1` or `smtps://…` as settings; BadSetting otherwise."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-        raise BadSetting("TRACKER_SMTP_URL", "expected smtp://[user:pass@]host[:port][?starttls=1] or smtps://…")
-    try:
-        port = parts.port or (465 if parts.scheme == "smtps" else 25)
-    except ValueError as error:
-        raise BadSetting("TRACKER_SMTP_URL", "the port is not a number") from error
-    return SmtpSettings(
-        host=parts.hostname,
-        port=port,
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
-        tls=parts.scheme == "smtps",
-        starttls=parse_qs(parts.query).get("starttls", ["0"])[0] == "1",
+STARTTLS: dict[str, Literal["never", "offered", "required"]] = {"0": "never", "1": "offered", "required": "required"}
+AUTH: dict[str, Literal["auto", "plain", "login", "cram-md5", "none"]] = {
+    "auto": "auto", "plain": "plain", "login": "login", "cram-md5": "cram-md5", "none": "none",
+}  # fmt: skip
+
+
+class _Address:
+    """A URL of a mail server with its options; BadSetting names the setting and what is wrong with it."""
+
+    def __init__(self, name: str, url: str, ports: Mapping[str, int], options: set[str], shape: str) -> None:
+        self.name = name
+        self.parts = urlsplit(url)
+        if self.parts.scheme not in ports or not self.parts.hostname:
+            raise BadSetting(name, f"expected {shape}")
+        self.host, self.tls = self.parts.hostname, self.parts.scheme.endswith("s")
+        try:
+            self.port = self.parts.port or ports[self.parts.scheme]
+        except ValueError as error:
+            raise BadSetting(name, "the port is not a number") from error
+        self.user = unquote(self.parts.username) if self.parts.username else None
+        self.password = unquote(self.parts.password) if self.parts.password else None
+        self.given = {key: values[-1] for key, values in parse_qs(self.parts.query, keep_blank_values=True).items()}
+        if unknown := sorted(self.given.keys() - options):
+            raise BadSetting(name, f"unknown option {unknown[0]!r}, known are {', '.join(sorted(options))}")
+
+    def one_of(self, option: str, words: Mapping[str, Any], default: str) -> Any:
+        given = self.given.get(option, default)
+        if given not in words:
+            raise BadSetting(self.name, f"option {option}={given!r} is none of {', '.join(words)}")
+        return words[given]
+
+    def seconds(self, default: float) -> float:
+        given = self.given.get("timeout", str(default))
+        try:
+            found = float(given)
+        except ValueError:
+            found = 0
+        if not 0.1 <= found <= 600:
+            raise BadSetting(self.name, f"option timeout={given!r} is not a number of seconds from 0.1 to 600")
+        return found
+
+    def ca(self) -> Path | None:
+        given = self.given.get("ca")
+        if given is None:
+            return None
+        try:
+            ssl.create_default_context(cafile=given)
+        except (OSError, ssl.SSLError) as error:
+            raise BadSetting(self.name, f"option ca={given!r} is no readable file of certificates") from error
+        return Path(given)
+
+
+def parse_smtp(url: str, name: str = "TRACKER_SMTP_URL") -> SmtpSettings:
+    """`smtp://user:pass@host:port?starttls=1&auth=login` or `smtps://…` as settings; BadSetting otherwise."""
+    address = _Address(
+        name, url, {"smtp": 25, "smtps": 465}, {"starttls", "auth", "verify", "ca", "timeout"},
+        "smtp://[user:pass@]host[:port][?starttls=1] or smtps://…",
+    )  # fmt: skip
+    found = SmtpSettings(
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        password=address.password,
+        tls=address.tls,
+        starttls=address.one_of("starttls", STARTTLS, "0"),
+        auth=address.one_of("auth", AUTH, "auto"),
+        verify=address.one_of("verify", {"0": False, "1": True}, "1"),
+        ca=address.ca(),
+        timeout=address.seconds(20),
     )
+    if found.tls and found.starttls != "never":
+        raise BadSetting(name, "smtps:// is TLS from the first byte; starttls belongs to smtp://")
+    if found.auth not in {"auto", "none"} and not found.user:
+        raise BadSetting(name, f"option auth={found.auth!r} needs user and password in the address")
+    return found
+
+
+def parse_bounces(url: str, name: str = "TRACKER_BOUNCE_IMAP_URL") -> BounceSettings:
+    """`imaps://user:pass@host:port/INBOX?move=Folder` or `imap://…` (on this machine only) as settings."""
+    address = _Address(
+        name, url, {"imap": 143, "imaps": 993}, {"move", "verify", "ca", "timeout"},
+        "imaps://user:pass@host[:port][/FOLDER][?move=FOLDER]",
+    )  # fmt: skip
+    if not address.user or not address.password:
+        raise BadSetting(name, "needs user and password in the address")
+    if not address.tls and address.host not in LOOPBACK:
+        raise BadSetting(name, "a password is not sent without TLS: use imaps://")
+    folder, move = unquote(address.parts.path.strip("/")) or "INBOX", address.given.get("move")
+    if not folder.isascii() or not (move or "").isascii() or '"' in folder + (move or ""):
+        raise BadSetting(name, "folders are named in ASCII; give the modified UTF-7 name")
+    return BounceSettings(
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        password=address.password,
+        folder=folder,
+        tls=address.tls,
+        move_to=move or None,
+        verify=address.one_of("verify", {"0": False, "1": True}, "1"),
+        ca=address.ca(),
+        timeout=address.seconds(30),
+    )
+
+
+def parse_gateway(name: str, url: str) -> str:
+    """`http(s)://host[:port][/path]`, without a slash at its end: where a kind of robot is reached instead."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+        raise BadSetting(name, "expected http(s)://host[:port][/path]")
+    return url.rstrip("/")
+
+
+GATEWAYS = {"wecom": "TRACKER_WECOM_URL", "dingtalk": "TRACKER_DINGTALK_URL", "feishu": "TRACKER_FEISHU_URL"}
 
 
 def load(env: Mapping[str, str] | None = None) -> Settings:
@@ -121,6 +250,7 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
             secure=env.get("TRACKER_S3_SECURE", "0") in {"1", "true", "yes"} or endpoint.startswith("https://"),
         )
     demo = env.get("TRACKER_DEMO", "0") == "1" and host in LOOPBACK
+    smtp = parse_smtp(env["TRACKER_SMTP_URL"]) if env.get("TRACKER_SMTP_URL") else None
     return Settings(
         data=data,
         host=host,
@@ -130,11 +260,14 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
         database_url=database,
         redis_url=env.get("TRACKER_REDIS_URL") or None,
         store=store,
-        smtp=parse_smtp(env["TRACKER_SMTP_URL"]) if env.get("TRACKER_SMTP_URL") else None,
+        smtp=smtp,
         mail_from=env.get("TRACKER_MAIL_FROM") or "tracker@localhost",
         timezone=timezone,
         max_upload=_number(env, "TRACKER_MAX_UPLOAD_MB", 2048, 1, 1 << 20) << 20,
         demo=demo,
         idle_minutes=_number(env, "TRACKER_IDLE_MINUTES", 15, 1, 1440),
         session_hours=_number(env, "TRACKER_SESSION_HOURS", 8, 1, 168),
+        bounces=parse_bounces(env["TRACKER_BOUNCE_IMAP_URL"]) if env.get("TRACKER_BOUNCE_IMAP_URL") else None,
+        gateways={kind: parse_gateway(name, env[name]) for kind, name in GATEWAYS.items() if env.get(name)},
+        mail_sink=env.get("TRACKER_SMTP_SINK", "0") == "1" and smtp is not None and smtp.host in LOOPBACK,
     )

@@ -18,6 +18,7 @@ import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from tracker import demo_time
 from tracker.adapters.catalogue_files import read_rows
 from tracker.demo_material import MEDIA, Sheet, make
 from tracker.demo_plan import Item, Piece, Planner, number_of
@@ -107,7 +108,7 @@ def seed(session: Session, store: ObjectStore, now: datetime, data: Path | None 
         session, now=now, actor=None, action="demo.seeded", subject="office", subject_id=office.id,
         office_id=office.id, files=len(versions), year=year,
     )  # fmt: skip
-    _judge(session, office, now)
+    _judge(session, office, people, now)
     return len(versions)
 
 
@@ -342,10 +343,11 @@ def _value(task: Task, indicator: Indicator, period: Period, share: float, today
     return float(math.ceil(usual * min(1.0, portion) * (0.4 if task.code in BEHIND else 1.0)))
 
 
-def _judge(session: Session, office: Office, now: datetime) -> None:
+def _judge(session: Session, office: Office, people: dict[str, User], now: datetime) -> None:
     """Everything derived, then the sweep that a night would have done, so that reminders lie ready."""
     periods = session.scalars(select(Period).where(Period.office_id == office.id)).all()
     reassess(session, [period.id for period in periods], now=now)
+    demo_time.requests_of_all_kinds(session, office, people, now)
     today = local_date(now, OFFICE_ZONE)
     for period in periods:
         if not period.complete and period.start <= today:

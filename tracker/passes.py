@@ -36,7 +36,7 @@ def run_sweep(app: Flask, now: datetime) -> dict[str, Any]:
 def run_deliver(app: Flask, now: datetime) -> dict[str, Any]:
     """One delivery as of `now`; the contract's JSON."""
     settings: Settings = app.extensions["settings"]
-    session = db.session()
+    session, began = db.session(), clock.now()
 
     def work() -> dict[str, Any]:
         return deliver(
@@ -47,6 +47,7 @@ def run_deliver(app: Flask, now: datetime) -> dict[str, Any]:
             sender=settings.mail_from,
             install=install_id(settings),
             zone=settings.timezone,
+            elapsed=lambda: clock.now() - began,
         ).as_dict(now)
 
     return jobs.run(session, "deliver", as_of=now, clock=clock.now, work=work)

@@ -2,10 +2,11 @@
 
 import hashlib
 import io
-import signal
+import os
 import socket
 import ssl
 import stat
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ import pytest
 from minio import Minio
 from minio.error import S3Error
 
+from tests.support.stopping import stopped
 from tracker import errors
 from tracker.adapters.embedded import seaweed
 from tracker.adapters.embedded.process import free_port
@@ -90,6 +92,32 @@ def test_a_source_that_trickles_and_cannot_be_rewound(store: MinioStore) -> None
     content = bytes(range(256)) * 1000
     stored = store.put(Trickle(content))
     assert b"".join(store.read(stored.key)) == content
+
+
+@pytest.mark.parametrize("size", [70_000, PART + 70_000])
+def test_a_file_is_stored_from_its_position_without_a_copy(server: seaweed.Handle, tmp_path: Path, size: int) -> None:
+    # A spool folder that does not exist: whoever makes a copy fails.
+    store = MinioStore(StoreSettings(server.endpoint, server.access, server.secret), spool=tmp_path / "absent")
+    content = (hashlib.sha256(b"%d" % size).digest() * (size // 32 + 1))[:size]
+    with tempfile.TemporaryFile() as source:
+        source.write(b"header" + content)
+        source.seek(6)
+        stored = store.put(source)
+        assert (stored.sha256, stored.size) == (hashlib.sha256(content).hexdigest(), size)
+        assert b"".join(store.read(stored.key)) == content
+        assert source.tell() == 6 + size  # open still, and at its end
+        source.seek(6)
+        assert store.put(source) == stored  # there already: nothing is sent, and the position is the same
+        assert source.tell() == 6 + size
+
+
+def test_what_only_looks_like_a_file_is_copied(store: MinioStore) -> None:
+    receiver, sender = os.pipe()
+    with os.fdopen(receiver, "rb") as source:
+        with os.fdopen(sender, "wb") as out:
+            out.write(b"through a pipe")
+        stored = store.put(source)
+    assert b"".join(store.read(stored.key)) == b"through a pipe"
 
 
 def test_the_same_bytes_are_stored_once(store: MinioStore, app_key: Minio) -> None:
@@ -218,15 +246,12 @@ def test_a_store_that_hangs_is_known_within_three_seconds_and_comes_back(tmp_pat
     try:
         store = MinioStore(StoreSettings(server.endpoint, server.access, server.secret))
         stored = store.put(io.BytesIO(b"before"))
-        server.process.send_signal(signal.SIGSTOP)
-        try:
+        with stopped(server.process.pid):
             for ask in (store.ready, lambda: store.put(io.BytesIO(b"during"))):
                 began = time.monotonic()
                 with pytest.raises(errors.Unavailable):
                     ask()
                 assert time.monotonic() - began < 3
-        finally:
-            server.process.send_signal(signal.SIGCONT)
         server.process.kill()  # and no acknowledged object is lost by it
         server.process.wait()
         server = seaweed.start(tmp_path, server.state)

@@ -165,9 +165,9 @@ def test_calendar_change_moves_open_dates(client: FlaskClient, login: Any, sessi
     before = period.due
     days = [{"name": "元旦", "date": f"2027-01-{number:02}", "isOffDay": True} for number in range(1, 13)]
     body = json.dumps({"year": 2027, "days": days}).encode()
-    answer = client.post(
-        "/admin/calendar/import", data={"file": (io.BytesIO(body), "2027.json")}, follow_redirects=True
-    )
+    seen = client.post("/admin/calendar/import", data={"file": (io.BytesIO(body), "2027.json")})
+    assert "还没有保存任何内容" in seen.text
+    answer = client.post("/admin/calendar/import", data={"table": body.decode(), "source": "2027.json"})
     assert answer.status_code == 200
     assert re.search(r"已更新 2027 年节假日表，[1-9]\d* 个期限随之变动", answer.text)
     session.rollback()

@@ -1,6 +1,7 @@
 """Every endpoint × every role. An endpoint missing from the table fails: whoever adds one says who may use it."""
 
 from dataclasses import dataclass
+from datetime import date
 
 import pytest
 from flask import Flask
@@ -9,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from tests.support import evidence as acts
 from tests.support import files
+from tests.support import requests as asking
 from tests.support.clock import FROZEN
 from tests.support.office import PEOPLE, OfficeKit, add_person
 from tracker.domain.permissions import Role
-from tracker.models import Indicator, Office, User
+from tracker.models import Delegation, Indicator, Office, Outbox, User
 from tracker.ports import ObjectStore
 
 ALL = frozenset(PEOPLE)
@@ -40,7 +42,27 @@ class Rule:
 
 VALUE = (("value", "3"), ("as_of", "2026-11-01"), ("qualifier", "exact"), ("version_id", "{accepted}"))
 
+EVENT = (
+    ("task_id", "{event_task}"), ("reference", "津复〔2026〕1号"), ("title", "一件"), ("trigger_on", "2026-11-20"),
+)  # fmt: skip
+
+WORKERS = OWN | HELP | STRANGE | LEGAL | LEADERS  # whose business requests are
+
 TABLE: dict[str, Rule] = {
+    "absences.ask": Rule("POST", "/settings/absences", WORKERS),
+    "absences.index": Rule("GET", "/settings/absences", WORKERS),
+    "absences.revoke": Rule("POST", "/settings/absences/{absence}/revoke", frozenset({"dept_head"})),
+    "requests.ask": Rule("GET", "/periods/{open_period}/ask/extension", OWN),
+    "requests.ask_post": Rule("POST", "/periods/{open_period}/ask/waiver", OWN),
+    "requests.confirm": Rule("POST", "/requests/{unsigned}/confirm", frozenset({"dept_head"})),
+    "requests.decide": Rule(
+        "POST", "/requests/{asked}/decision", frozenset({"legal_head"}), form=(("verdict", "approved"),)
+    ),
+    "requests.index": Rule("GET", "/requests", WORKERS),
+    "requests.show": Rule("GET", "/requests/{asked}", OWN | LEGAL | LEADERS),
+    "requests.withdraw": Rule("POST", "/requests/{asked}/withdraw", frozenset({"contact"})),
+    "requests.zero": Rule("GET", "/obligations/{obligation}/zero-report", OWN),
+    "requests.zero_post": Rule("POST", "/obligations/{obligation}/zero-report", OWN),
     "attention.index": Rule("GET", "/attention", SEE),
     "attention.printed": Rule("GET", "/attention/print", SEE),
     "auth.admin": Rule("GET", "/admin/", MANAGE),
@@ -58,6 +80,9 @@ TABLE: dict[str, Rule] = {
     "board.period": Rule("GET", "/board/period/{period}", SEE),
     "calendar.import_file": Rule("POST", "/admin/calendar/import", MANAGE),
     "calendar.index": Rule("GET", "/admin/calendar", MANAGE),
+    "events.cancel": Rule("POST", "/events/{event}/cancel", frozenset({"legal_head"}), form=(("reason", "登记有误"),)),
+    "events.index": Rule("GET", "/events", SEE | OWN | HELP | STRANGE),
+    "events.register": Rule("POST", "/events", LEGAL | OWN, form=EVENT),
     "calendar.set_day": Rule("POST", "/admin/calendar/day", MANAGE),
     "calendar.start": Rule("POST", "/admin/calendar/2027/start", MANAGE),
     "catalogue.apply": Rule("POST", "/admin/catalogue/apply", MANAGE),
@@ -75,6 +100,21 @@ TABLE: dict[str, Rule] = {
     "health.ready": Rule("GET", "/readyz", ALL, public=True),
     "help.index": Rule("GET", "/help", ALL),
     "help.page": Rule("GET", "/help/clerk", ALL),
+    "inbox.index": Rule("GET", "/inbox", ALL),
+    "inbox.preferences": Rule("POST", "/settings/mail", ALL),
+    "inbox.read": Rule("POST", "/inbox/{news}", frozenset({"contact"})),
+    "inbox.read_all": Rule("POST", "/inbox/read", ALL),
+    "ladders.index": Rule("GET", "/ladders", LEGAL | LEADERS),
+    "ladders.preview": Rule("POST", "/ladders/monthly/preview", frozenset({"legal_head"})),
+    "ladders.reset": Rule("POST", "/ladders/monthly/reset", frozenset({"legal_head"})),
+    "ladders.save": Rule("POST", "/ladders/monthly", frozenset({"legal_head"})),
+    "ledger.export": Rule("GET", "/ledger/export.csv", LEGAL | LEADERS),
+    "ledger.index": Rule("GET", "/ledger", LEGAL | LEADERS),
+    "ledger.printed": Rule("GET", "/ledger/print", LEGAL | LEADERS),
+    "pressing.many": Rule("POST", "/attention/press", LEGAL),
+    "pressing.one": Rule("POST", "/periods/{period}/press", LEGAL),
+    "rehearsal.index": Rule("GET", "/rehearsal", LEGAL | LEADERS),
+    "rehearsal.proposed": Rule("POST", "/rehearsal", frozenset({"legal_head"})),
     "mailbox.html": Rule("GET", "/mailbox/x/html", ALL, public=True, absent=True),
     "mailbox.index": Rule("GET", "/mailbox/", ALL, public=True, absent=True),
     "mailbox.show": Rule("GET", "/mailbox/x", ALL, public=True, absent=True),
@@ -104,6 +144,7 @@ TABLE: dict[str, Rule] = {
     "task.record": Rule("POST", "/periods/{period}/indicators/{indicator}", OWN, form=VALUE),
     "task.submit": Rule("POST", "/periods/{period}/submit", OWN),
     "task.withdraw": Rule("POST", "/versions/{submitted}/withdraw", OWN),
+    "tomorrow.index": Rule("GET", "/tomorrow", LEGAL | LEADERS),
 }
 
 # Paths that belong to somebody's office: another office's people must not even learn that they exist.
@@ -123,12 +164,40 @@ class Things:
     indicator: int
     person: int
     department: int
+    open_period: int  # before its deadline, nothing asked
+    asked: int  # an extension that waits
+    unsigned: int  # a zero report that waits for its head
+    absence: int  # of the head of zzxf
+    event: int
+    event_task: int
+    news: int  # what the contact of zzxf was told
 
     def path(self, rule: Rule) -> str:
         return rule.path.format(**self.__dict__)
 
     def form(self, rule: Rule) -> dict[str, str]:
         return {name: value.format(**self.__dict__) for name, value in rule.form}
+
+
+def _asked(session: Session, office: OfficeKit) -> dict[str, int]:
+    """Requests of zzxf that wait, and an absence of its head."""
+    quarter = office.period(session, "T01", "Q4")
+    extension = asking.extension(session, office, quarter, date(2027, 1, 15), FROZEN)
+    zero = asking.zero(session, office, office.obligation(session, "T02-E1", "M11"), FROZEN)
+    asking.absence(session, office, "dept_head", "contact", FROZEN)
+    absence = session.query(Delegation).one()
+    return {"open_period": office.period(session, "T02", "M12").id, "asked": extension.id, "unsigned": zero.id,
+            "absence": absence.id}  # fmt: skip
+
+
+def _news(session: Session, office: OfficeKit) -> int:
+    row = Outbox(
+        office_id=office.office_id, recipient_id=office.users["contact"], kind="reminder", created_at=FROZEN,
+        period_id=office.period(session, "T01", "Q3").id,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row.id
 
 
 @pytest.fixture
@@ -140,10 +209,12 @@ def things(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
     plan = office.obligation(session, "T01-E1", "Q4")
     standing = acts.accepted(session, office, plan, acts.received(store, files.pdf("c")), FROZEN)
     indicator = session.query(Indicator).one()
+    event = acts.event(session, office, "津复〔2026〕9号", FROZEN)
     made = Things(
         obligation=october.id, period=october.period_id, submitted=submitted.id, accepted=accepted.id,
         standing=standing.id, plan=plan.id, indicator=indicator.id, person=office.users["contact_dzb"],
-        department=office.departments["dzb"],
+        department=office.departments["dzb"], **_asked(session, office), event=event.id, event_task=event.task_id,
+        news=_news(session, office),
     )  # fmt: skip
     session.commit()
     return made

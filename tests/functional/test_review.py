@@ -257,6 +257,24 @@ def test_accepted_material_can_be_flagged_with_a_reason(
     assert "S5" in client.get(path).text
 
 
+def test_what_an_event_flagged_can_be_confirmed_with_a_reason(
+    app: Flask, login: Login, session: Session, office: OfficeKit, store: ObjectStore
+) -> None:
+    version = accepted(session, office, office.obligation(session, "T02-E1", "M10"), received(store, b"%PDF c"), FROZEN)
+    session.commit()
+    client, path = login("reviewer"), f"/review/{version.id}"
+    assert f'action="{path}/confirm"' not in client.get(path).text
+    assert client.post(f"{path}/confirm", data={"reason": "核对过"}).status_code == 409
+    version.flags, version.flagged_on = ["S6"], FROZEN.date()
+    session.commit()
+    assert f'action="{path}/confirm"' in client.get(path).text
+    assert client.post(f"{path}/confirm", data={"reason": " "}).status_code == 422
+    assert login("deputy", app.test_client()).post(f"{path}/confirm", data={"reason": "核对过"}).status_code == 403
+    assert client.post(f"{path}/confirm", data={"reason": "核对过"}).status_code == 302
+    session.rollback()
+    assert session.get_one(Version, version.id).flags == []
+
+
 def test_only_the_head_voids_and_only_with_reason_and_confirmation(
     app: Flask, login: Login, session: Session, office: OfficeKit, store: ObjectStore
 ) -> None:

@@ -440,6 +440,16 @@ def test_a_figure_is_recorded_with_its_proof(
     assert session.scalars(select(IndicatorValue)).one().version_id == version.id
 
 
+def test_rights_are_asked_before_anything_that_was_typed(login: Login, office: OfficeKit, session: Session) -> None:
+    """Who may not record or declare learns nothing about the form."""
+    plan = office.obligation(session, "T01-E1", "Q4")
+    indicator = plan.slot.task.indicators[0]
+    paths = (f"/periods/{plan.period_id}/indicators/{indicator.id}", "/versions/99999/continue")
+    client = login("contact_dzb")
+    for path in paths:
+        assert client.post(path, data={"obligation": plan.id, "as_of": "nonsense", "value": "x"}).status_code == 403
+
+
 def test_the_page_in_english(login: Login, office: OfficeKit) -> None:
     answer = login("contact").get("/tasks/2026/T01?period=Q4", headers={"Accept-Language": "en"})
     assert answer.status_code == 200

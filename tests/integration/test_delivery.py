@@ -19,10 +19,10 @@ from tests.support.office import OfficeKit
 from tests.support.passing import SENDER, at, begin, mailer, mails, morning, night, text_of
 from tracker.adapters.embedded import mailsink
 from tracker.adapters.embedded.process import LOOPBACK, free_port
-from tracker.adapters.mail import SmtpMailer, open_mailer, send_test
+from tracker.adapters.mail import SmtpMailer, open_mailer, try_out
 from tracker.config import SmtpSettings, parse_smtp
 from tracker.models import Digest, Obligation, Outbox, Period, Reminder, User
-from tracker.ports import MailRefused, ObjectStore
+from tracker.ports import ObjectStore
 from tracker.queries.digest import Line
 from tracker.services.delivery import DeliveryResult, Rendered, deliver
 from tracker.services.telling import tell
@@ -321,17 +321,18 @@ def _deliver(app: Flask, session: Session, opener: object) -> DeliveryResult:
 # -- the adapter -------------------------------------------------------------------------------------------------------
 
 
-def test_a_test_mail_tells_what_the_server_said(smtp_sink: mailsink.Handle) -> None:
+def test_a_test_mail_tells_what_both_sides_said(smtp_sink: mailsink.Handle) -> None:
     settings = parse_smtp(smtp_sink.url)
-    assert send_test(settings, SENDER, CONTACT, "测试邮件", "收到了") == f"{mailsink.ACCEPTED}"
+    trial = try_out(settings, SENDER, CONTACT, "测试邮件", "收到了")
+    assert (trial.ok, trial.answer, trial.transport) == (True, mailsink.ACCEPTED, "no TLS; no AUTH")
+    assert f"C: mail FROM:<{SENDER}>" in trial.dialogue
+    assert f"S: {mailsink.ACCEPTED}" in trial.dialogue
     (message,) = mails(smtp_sink)
     assert (message["Subject"], message["To"]) == ("测试邮件", CONTACT)
     smtp_sink.sink.fault = mailsink.Fault("data", "554 5.7.1 not from you")
-    with pytest.raises(MailRefused, match="not from you") as refused:
-        send_test(settings, SENDER, CONTACT, "测试邮件", "收到了")
-    assert refused.value.permanent
-    with pytest.raises(OSError, match="TRACKER_SMTP_URL"):
-        send_test(None, SENDER, CONTACT, "测试邮件", "收到了")
+    refused = try_out(settings, SENDER, CONTACT, "测试邮件", "收到了")
+    assert (refused.ok, refused.answer, refused.stage) == (False, "554 5.7.1 not from you", "data")
+    assert "TRACKER_SMTP_URL" in try_out(None, SENDER, CONTACT, "测试邮件", "收到了").answer
 
 
 def test_nobody_at_the_address_is_an_os_error() -> None:

@@ -3,12 +3,13 @@
 import io
 from datetime import date, datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.support.office import OfficeKit
-from tracker.models import Obligation, Version
+from tracker.models import Event, Obligation, Slot, Task, Version
 from tracker.ports import ObjectStore
-from tracker.services import evidence, review
+from tracker.services import events, evidence, review
 
 
 def received(store: ObjectStore, content: bytes, name: str = "排查台账.pdf") -> evidence.ReceivedFile:
@@ -56,4 +57,27 @@ def returned(session: Session, kit: OfficeKit, version: Version, now: datetime, 
     return review.decide(
         session, actor=kit.actor(session, who), version_id=version.id, verdict="returned",
         reason_codes=["R02"], comment="请补盖章后重新提交", now=now,
+    )  # fmt: skip
+
+
+def event(
+    session: Session, kit: OfficeKit, reference: str, now: datetime, trigger: date | None = None, count: int = 10,
+    unit: str = "workday",
+) -> Event:  # fmt: skip
+    """An event of T05, which becomes a task whose events are registered one by one."""
+    task = session.scalars(select(Task).where(Task.code == "T05")).one()
+    within = {"n": count, "unit": unit}
+    task.deadline = {"kind": "event", "event_mode": "individual", "year_close": "12-31", "within": within}
+    if len(task.slots) == 1:
+        task.slots.append(
+            Slot(
+                code="T05-E2", position=1, name_zh="答复书", name_en="", kind="case_file", required=True,
+                coverage="point", refresh_cycle="per_event", validity_days=396, min_count=1, must_show=[],
+                zero_report_allowed=True,
+            )
+        )  # fmt: skip
+    session.flush()
+    return events.register(
+        session, actor=kit.actor(session, "contact"), task_id=task.id, reference=reference, title="一件事项",
+        trigger_on=trigger or date(2026, 11, 20), now=now,
     )  # fmt: skip

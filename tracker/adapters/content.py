@@ -160,14 +160,16 @@ def _created(core: bytes) -> date | None:
 def examine(file: BinaryIO, file_name: str) -> FileFacts:
     """Type by content, refused where name and content disagree.
 
-    Raises InvalidInput: file_empty, file_type_unsupported (extension), file_type_mismatch
-    (extension), file_damaged, pdf_encrypted, office_encrypted. Leaves the file at its start.
+    Raises InvalidInput: file_empty, file_type_missing, file_type_unsupported (extension),
+    file_type_mismatch (extension), file_damaged, pdf_encrypted, office_encrypted. Leaves the file at its start.
     """
     extension = file_name.rpartition(".")[2].lower() if "." in file_name else ""
     file.seek(0)
     head = file.read(8192)
     if not head:
         raise InvalidInput("file_empty")
+    if not extension:
+        raise InvalidInput("file_type_missing")
     if extension not in TYPES:
         raise InvalidInput("file_type_unsupported", extension=extension)
     expected, media_type = TYPES[extension]

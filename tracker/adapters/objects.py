@@ -9,6 +9,8 @@ As a command it makes the bucket that the settings name, for the embedded run:
 
 import base64
 import hashlib
+import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -99,26 +101,54 @@ def _outside() -> Iterator[None]:
         raise errors.Unavailable("store_down", reason=type(error).__name__) from error
 
 
-@contextmanager
-def _spooled(source: BinaryIO, folder: Path | None) -> Iterator[tuple[IO[bytes], StoredObject]]:
-    """`source` in a temporary file, rewound, with its digests and the key it will have."""
+def _digest(source: BinaryIO, copy: IO[bytes] | None = None) -> StoredObject:
+    """Everything `source` still yields, hashed, and written to `copy` where one is wanted."""
     sha256, sm3, size = hashlib.sha256(), hashlib.new("sm3"), 0
+    while chunk := source.read(CHUNK):
+        sha256.update(chunk)
+        sm3.update(chunk)
+        size += len(chunk)
+        if copy is not None:
+            copy.write(chunk)
+    digest = sha256.hexdigest()
+    return StoredObject(key=key_of(digest), sha256=digest, sm3=sm3.hexdigest(), size=size)
+
+
+def _is_file(source: BinaryIO) -> bool:
+    """Whether `source` is a regular file on the disk that can be read twice."""
+    try:
+        return source.seekable() and stat.S_ISREG(os.fstat(source.fileno()).st_mode)
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+@contextmanager
+def _rereadable(source: BinaryIO, folder: Path | None) -> Iterator[tuple[IO[bytes], StoredObject]]:
+    """What `source` yields from its position on, at the start of it, with its digests and its key.
+
+    A file on the disk is read where it is; anything else is copied into a temporary file first. `source` stays
+    open and is left at its end.
+    """
+    if _is_file(source):
+        start = source.tell()
+        wanted = _digest(source)
+        source.seek(start)
+        try:
+            yield source, wanted
+        finally:
+            source.seek(start + wanted.size)
+        return
     with tempfile.TemporaryFile(dir=folder) as spool:
-        while chunk := source.read(CHUNK):
-            sha256.update(chunk)
-            sm3.update(chunk)
-            size += len(chunk)
-            spool.write(chunk)
+        wanted = _digest(source, spool)
         spool.seek(0)
-        digest = sha256.hexdigest()
-        yield spool, StoredObject(key=key_of(digest), sha256=digest, sm3=sm3.hexdigest(), size=size)
+        yield spool, wanted
 
 
 class MinioStore:
     """One bucket of an S3 store. Safe to share between threads."""
 
     def __init__(self, settings: config.StoreSettings, *, spool: Path | None = None) -> None:
-        """`spool`: folder for uploads on their way; by default the system's temporary folder."""
+        """`spool`: folder for what is not a file on its way; by default the system's temporary folder."""
         self.bucket = settings.bucket
         self._spool = spool
         # A store that is down must be known within some three seconds, so questions are asked over connections
@@ -141,7 +171,7 @@ class MinioStore:
 
     def put(self, source: BinaryIO) -> StoredObject:
         """See `ports.ObjectStore.put`. Memory is bounded by one part, whatever the size."""
-        with _spooled(source, self._spool) as (spool, wanted):
+        with _rereadable(source, self._spool) as (spool, wanted):
             if self._size(wanted.key) == wanted.size and self._is_intact(wanted):
                 return wanted
             if wanted.size <= PART:
@@ -154,7 +184,7 @@ class MinioStore:
 
     def _put_whole(self, spool: IO[bytes], wanted: StoredObject) -> None:
         """One request; the server compares the body with our checksum before it acknowledges."""
-        checksum = base64.b64encode(bytes.fromhex(wanted.sha256)).decode()
+        checksum, start = base64.b64encode(bytes.fromhex(wanted.sha256)).decode(), spool.tell()
         with _outside():
             try:
                 self._moving.put_object(
@@ -165,7 +195,7 @@ class MinioStore:
                 if error.code not in REFUSED_CHECKSUM:
                     raise
             # An older store that does not know the header: verify by reading back.
-            spool.seek(0)
+            spool.seek(start)
             self._moving.put_object(self.bucket, wanted.key, _binary(spool), wanted.size)
         self._demand_intact(wanted)
 

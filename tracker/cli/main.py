@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import click
 
-COMMANDS = ("up", "init", "catalogue", "department", "user", "sweep", "deliver", "audit", "doctor")
+COMMANDS = ("up", "init", "catalogue", "department", "user", "sweep", "deliver", "rehearse", "audit", "doctor")
 
 
 class Lazy(click.Group):

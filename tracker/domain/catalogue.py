@@ -27,7 +27,10 @@ class PartSource:
 
 @dataclass(frozen=True)
 class DeadlineSource:
-    """`due` and milestones are MM-DD; `within` counts from an event in `within_unit` (workday, day)."""
+    """`due` and milestones are MM-DD; `within` counts from an event in `within_unit` (workday, day).
+
+    `year_end_until`: MM-DD of the next year up to which year-end summaries may be dated; "": not at all.
+    """
 
     kind: str
     due: tuple[str, ...] = ()
@@ -38,6 +41,7 @@ class DeadlineSource:
     within_n: int | None = None
     within_unit: str = ""
     year_close: str = ""
+    year_end_until: str = ""
     milestones: tuple[tuple[str, str], ...] = ()
     text_zh: str = ""
 
@@ -54,6 +58,7 @@ class SlotSource:
     required: bool = True
     min_count: int = 1
     zero_report_allowed: bool = False
+    names_people: bool = False
     must_show: tuple[str, ...] = ()
     good_sample: str = ""
     bad_sample: str = ""
@@ -248,6 +253,7 @@ TASKS = (
         choices={"workday": N_("工作日"), "day": N_("自然日"), "month": N_("个月")},
     ),
     _column("year_close", N_("年度截止日"), "day", "deadline.year_close"),
+    _column("year_end_until", N_("年终材料可署至次年"), "day", "deadline.year_end_until", width=18),
     _column("milestones", N_("节点"), "pairs", "deadline.milestones", pair=("due", "text_zh"), width=36),
     _column("text_zh", N_("时限说明"), "text", "deadline.text_zh", longest=200, width=30),
     _column("outline_points", N_("纲要条目"), "ints"),
@@ -266,6 +272,7 @@ SLOTS = (
     _column("validity_days", N_("有效天数"), "int", low=1, high=36600, required=True),
     _column("min_count", N_("最少份数"), "int", low=1, high=100, required=True),
     _column("zero_report_allowed", N_("可零报告"), "bool"),
+    _column("names_people", N_("列有人员名单"), "bool"),
     _column("must_show", N_("必须体现"), "lines", "must_show_zh", width=50),
     _column("good_sample", N_("合格示例"), width=24),
     _column("bad_sample", N_("不合格示例"), width=24),

@@ -79,6 +79,7 @@ def _deadline(values: Values) -> DeadlineSource:
         within_n=values.get("within_n"),
         within_unit=values.get("within_unit", ""),
         year_close=values.get("year_close", ""),
+        year_end_until=values.get("year_end_until", ""),
         milestones=values.get("milestones", ()),
         text_zh=values.get("text_zh", ""),
     )

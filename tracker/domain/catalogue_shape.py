@@ -9,7 +9,7 @@ from tracker.domain.catalogue import INDICATORS, TASKS, Column, DeadlineSource, 
 # Written even where they say nothing: a reader wants to see that they were thought of.
 ALWAYS = {"cooperating", "outline_points", "sections", "inferred", "required"}
 # Left out where they say what is usual anyway.
-USUAL = {"year_offset": 0, "zero_report_allowed": False}
+USUAL = {"year_offset": 0, "zero_report_allowed": False, "names_people": False}
 
 
 def mapping_of(source: object, columns: Sequence[Column]) -> dict[str, Any]:
@@ -66,6 +66,7 @@ def deadline_source(kept: Mapping[str, Any]) -> DeadlineSource:
         within_n=within.get("n"),
         within_unit=str(within.get("unit") or ""),
         year_close=str(kept.get("year_close") or ""),
+        year_end_until=str(kept.get("year_end_until") or ""),
         milestones=tuple(
             (str(stone["due"]), str(stone.get("text_zh") or "")) for stone in kept.get("milestones") or ()
         ),

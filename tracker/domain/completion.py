@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tracker.domain.calendar import WorkCalendar, local_date
+from tracker.domain.evidence import place_kept_until
 from tracker.domain.facts import (
     EvidenceState,
     LadderKind,
@@ -30,6 +31,7 @@ from tracker.domain.freshness import (
     flagged_out,
     in_force,
     is_standing,
+    serves_until,
     soon_stale_from,
     stale_reasons,
 )
@@ -49,6 +51,7 @@ class _Look:
     counted: tuple[VersionFact, ...]
     pending: int
     in_time: bool  # enough was submitted by the deadline
+    mending: bool  # in time only because what was returned may still be mended (FIX_DAYS)
     returned: bool
     damaged: bool
     state: ObligationState
@@ -80,7 +83,28 @@ def _last_day(obligation: ObligationFacts, period: PeriodFacts) -> date:
     return period.overdue_after if obligation.due == period.due else obligation.due
 
 
-def _look(obligation: ObligationFacts, history: Sequence[VersionFact], last_day: date, today: date) -> _Look:
+def _mendable(
+    obligation: ObligationFacts, history: Sequence[VersionFact], last_day: date, calendar: WorkCalendar
+) -> list[date]:
+    """Until when each item that was given in time and returned keeps its place; a draft is no answer yet."""
+    asked = [
+        version
+        for version in history
+        if obligation.id in version.obligation_ids
+        and version.state not in {EvidenceState.DRAFT, EvidenceState.WITHDRAWN}
+    ]
+    return [
+        until
+        for version in _latest_versions(asked).values()
+        if (until := place_kept_until(version, calendar, OFFICE_ZONE)) is not None
+        and version.submitted_at is not None
+        and local_date(version.submitted_at, OFFICE_ZONE) <= last_day
+    ]
+
+
+def _look(
+    obligation: ObligationFacts, history: Sequence[VersionFact], last_day: date, today: date, calendar: WorkCalendar
+) -> _Look:
     counted = tuple(
         version
         for version in history
@@ -96,7 +120,10 @@ def _look(obligation: ObligationFacts, history: Sequence[VersionFact], last_day:
         if version.submitted_at and local_date(version.submitted_at, OFFICE_ZONE) <= last_day
     ]
     latest = [version for version in _latest_versions(history).values() if obligation.id in version.obligation_ids]
-    returned = any(version.state is EvidenceState.RETURNED for version in latest)
+    mendable = sum(until >= today for until in _mendable(obligation, history, last_day, calendar))
+    given = obligation.min_count if obligation.zero_report else len(counted) + len(in_time)
+    mending = last_day < today and given < obligation.min_count <= given + mendable
+    returned = mending or any(version.state is EvidenceState.RETURNED for version in latest)
     begun = obligation.start <= today
     stale: tuple[str, ...] = ()
     if len(counted) >= obligation.min_count or obligation.zero_report:
@@ -105,7 +132,7 @@ def _look(obligation: ObligationFacts, history: Sequence[VersionFact], last_day:
         stale = stale_reasons(obligation, history, today) if begun else ()
         state = _open_state(obligation, counted, len(pending), returned, mine, stale)
     serving = counted or _serving(obligation, history, today)
-    ends = [last for version in serving if (last := expiry(version, obligation.slot, obligation.next_due))]
+    ends = [last for version in serving if (last := serves_until(version, obligation))]
     expires_on = max(ends, default=None)
     watched = is_standing(obligation) and begun and today <= obligation.end
     soon = watched and expires_on is not None and soon_stale_from(expires_on, obligation.slot) <= today
@@ -113,7 +140,8 @@ def _look(obligation: ObligationFacts, history: Sequence[VersionFact], last_day:
         facts=obligation,
         counted=counted,
         pending=len(pending),
-        in_time=obligation.zero_report or len(counted) + len(in_time) >= obligation.min_count,
+        in_time=mending or given >= obligation.min_count,
+        mending=mending,
         returned=returned,
         damaged=any(version.state is EvidenceState.DAMAGED for version in mine),
         state=state,
@@ -253,7 +281,7 @@ def assess_period(
 ) -> PeriodVerdict:
     """Everything that follows from the facts of one period on one day."""
     looks = [
-        _look(obligation, period.history.get(obligation.slot.code, ()), _last_day(obligation, period), today)
+        _look(obligation, period.history.get(obligation.slot.code, ()), _last_day(obligation, period), today, calendar)
         for obligation in period.obligations
     ]
     required = [look for look in looks if look.facts.required]
@@ -302,23 +330,24 @@ def _open_deadlines(
 ) -> tuple[OpenDeadline, ...]:
     """The period's own deadline and those of the cycles inside it, as far as somebody must still act.
 
-    What waits for the reviewer presses nobody; what only the period as a whole lacks (an indicator, a return)
-    is asked for by the period's own deadline.
+    What waits for the reviewer presses nobody, nor does a return that may still be mended in time; what only the
+    period as a whole lacks (an indicator, a return) is asked for by the period's own deadline.
     """
     whole = period.ladder or ladder_kind(period.kind, "Y")
     required = [look for look in looks if look.facts.required]
     inner = {
         (look.facts.due, look.facts.cycle_no)
         for look in required
-        if look.facts.due != period.due and look.state not in ANSWERED
+        if look.facts.due != period.due and look.state not in ANSWERED and not look.mending
     }
     found = [
         OpenDeadline("/".join(filter(None, (period.prefix, cycle_no))), cycle_kind(cycle_no, whole), due)
         for due, cycle_no in sorted(inner)
     ]
     waits = light is Light.BLUE and "in_review" in reasons
-    own = any(look.facts.due == period.due and look.state not in ANSWERED for look in required)
-    if own or (not inner and not waits):
+    mends = any(look.mending for look in required)
+    own = any(look.facts.due == period.due and look.state not in ANSWERED and not look.mending for look in required)
+    if own or (not inner and not waits and not mends):
         found.append(OpenDeadline(period.prefix, whole, period.due))
         stones = sorted(set(period.milestones) - {period.due})
         found += [OpenDeadline(f"by/{day}", whole, day, milestone=True) for day in stones]
@@ -346,8 +375,10 @@ def _period_light(
         if look.facts.required or look.returned or look.damaged:
             by_light.setdefault(light, []).extend(why)
     waiting = "in_review" in by_light.get(Light.BLUE, ())
-    # What waits for the reviewer in time is the reviewer's delay, not the owner's insufficiency.
-    if insufficient and not waiting:
+    mending = any(look.mending for look in looks if look.facts.required)
+    # What waits for the reviewer in time is the reviewer's delay, and what was returned may still be mended in time:
+    # neither is the owner's insufficiency yet.
+    if insufficient and not waiting and not mending:
         by_light.setdefault(Light.RED, []).append("insufficient")
     if cautions := [] if complete else _cautions(period, today):
         by_light.setdefault(Light.YELLOW, []).extend(cautions)
@@ -407,7 +438,7 @@ def _state(
         look.state in ANSWERED for look in required
     ):
         return PeriodState.SUBMITTED
-    if past and insufficient:
+    if past and insufficient and not any(look.mending for look in required):
         return PeriodState.INSUFFICIENT
     if "overdue" in reasons:
         return PeriodState.OVERDUE
@@ -449,12 +480,24 @@ def _next_attention(
                     days |= {last + timedelta(1), soon_stale_from(last, slot)}
         elif any(version.flags for version in look.counted):
             days.add(due + timedelta(1))
+        days |= _passing_days(look, period, calendar)
         if look.filled and is_standing(look.facts) and look.expires_on is not None:
             soon = soon_stale_from(look.expires_on, slot)
             days |= {day for day in (soon, look.expires_on + timedelta(1)) if day <= look.facts.end + timedelta(1)}
             if look.soon:
                 days.add(look.facts.end + timedelta(1))
     return min((day for day in days if day > today), default=None)
+
+
+def _passing_days(look: _Look, period: PeriodFacts, calendar: WorkCalendar) -> set[date]:
+    """The day after a return can last be mended in time; when a flag that is set for later is near, and its day."""
+    history, slot = period.history.get(look.facts.slot.code, ()), look.facts.slot
+    kept = _mendable(look.facts, history, _last_day(look.facts, period), calendar)
+    days = {until + timedelta(1) for until in kept}
+    for version in history:
+        if version.flags and version.flagged_on:
+            days |= {version.flagged_on, soon_stale_from(version.flagged_on - timedelta(1), slot)}
+    return days
 
 
 def _behind_days(period: PeriodFacts) -> set[date]:

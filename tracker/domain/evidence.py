@@ -3,10 +3,11 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from tracker.domain.calendar import month_end
-from tracker.domain.facts import Coverage, EvidenceState
+from tracker.domain.calendar import WorkCalendar, local_date, month_end
+from tracker.domain.facts import Coverage, EvidenceState, VersionFact
 from tracker.errors import InvalidInput
 
 S = EvidenceState
@@ -20,6 +21,7 @@ TRANSITIONS: dict[EvidenceState, frozenset[EvidenceState]] = {
     S.DAMAGED: frozenset({S.ACCEPTED, S.VOIDED}),
 }
 
+FIX_DAYS = 5  # workdays to mend a returned item (rules.md 5, product default)
 LATE_DAYS = 90  # an upload later than this after the document's date is a supplement (补录) and needs a reason
 NAME_LIMIT = 200  # characters of a kept file name, its extension included
 OLDEST = date(2000, 1, 1)
@@ -27,6 +29,20 @@ OLDEST = date(2000, 1, 1)
 
 def can_transition(before: EvidenceState, after: EvidenceState) -> bool:
     return after in TRANSITIONS.get(before, frozenset())
+
+
+def mend_by(returned_at: datetime, calendar: WorkCalendar, zone: ZoneInfo) -> date:
+    """Last day on which the answer to a return keeps the item's place; the day of the return does not count."""
+    return calendar.add_workdays(local_date(returned_at, zone), FIX_DAYS)
+
+
+def place_kept_until(version: VersionFact, calendar: WorkCalendar, zone: ZoneInfo) -> date | None:
+    """Until when a returned version keeps its submit instant; None: not returned, or lost by a second return."""
+    if version.state is not S.RETURNED or version.times_returned > 1:
+        return None
+    if version.submitted_at is None or version.decided_at is None:
+        return None
+    return mend_by(version.decided_at, calendar, zone)
 
 
 def check_dates(
@@ -40,13 +56,17 @@ def check_dates(
     end: date,
     today: date,
     late_reason: str = "",
+    dated_until: date | None = None,
 ) -> None:
     """Refuses dates that cannot be right for an obligation that runs from `start` to `end`.
+
+    `dated_until`: a year-end summary may be dated after `end`, up to this day (rules.md 6, year roll-over).
 
     InvalidInput codes, each with `field`: doc_date_required, doc_date_future, doc_date_ancient,
     covered_required, covered_reversed, covered_mismatch, doc_date_outside, valid_to_past,
     supplement_reason_required.
     """
+    last = max(end, dated_until or end)
     if doc_date is None:
         raise InvalidInput("doc_date_required", field="doc_date")
     if doc_date > today:
@@ -60,8 +80,8 @@ def check_dates(
             raise InvalidInput("covered_reversed", field="covered_from")
         if covered_from > start or covered_to < end:
             raise InvalidInput("covered_mismatch", field="covered_from", start=start, end=end)
-    elif coverage is Coverage.POINT and not start <= doc_date <= end:
-        raise InvalidInput("doc_date_outside", field="doc_date", start=start, end=end)
+    elif coverage is Coverage.POINT and not start <= doc_date <= last:
+        raise InvalidInput("doc_date_outside", field="doc_date", start=start, end=last)
     elif coverage is Coverage.STANDING and doc_date > end:
         raise InvalidInput("doc_date_outside", field="doc_date", start=OLDEST, end=end)
     if valid_to is not None and valid_to < doc_date:

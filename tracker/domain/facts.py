@@ -152,9 +152,10 @@ class VersionFact:
     valid_to: date | None = None
     extended_days: int = 0  # accepted continuation statements: days added to the expiry
     flags: frozenset[str] = frozenset()  # S4, S5, S6 set by a reviewer or by an event
-    flagged_on: date | None = None  # day of the first flag; None: not known, counts as today
+    flagged_on: date | None = None  # day from which the flags count, may be ahead (S4); None: counts as today
     submitted_at: datetime | None = None
     decided_at: datetime | None = None
+    times_returned: int = 0  # over all versions of the item so far
     ticked: frozenset[int] = frozenset()  # must-show points ticked by the reviewer (0-based)
 
 
@@ -170,6 +171,7 @@ class ObligationFacts:
     min_count: int
     next_due: date | None = None  # effective due of the slot's next obligation, if known
     zero_report: bool = False  # 本期无此事项, approved: answered without material
+    dated_until: date | None = None  # a year-end summary may bear a date after `end`, up to this one
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,11 @@ SOON_STALE = {
     RefreshCycle.PER_EVENT: 30,
 }
 
-# A flag set on accepted material takes it out of force at once.
+# A flag set on accepted material takes it out of force, from the day on which the flag takes effect.
 FLAGS = ("S4", "S5", "S6")
+
+# A changed requirement (S4) leaves this many days to confirm or replace what was accepted before.
+CONFIRM_DAYS = 30
 
 WAS_ACCEPTED = {EvidenceState.ACCEPTED, EvidenceState.SUPERSEDED, EvidenceState.DAMAGED}
 
@@ -49,10 +52,20 @@ def expiry(version: VersionFact, slot: SlotRule, next_due: date | None = None) -
     return min(last, version.valid_to) if version.valid_to else last
 
 
+def requirement_flag_day(changed_on: date) -> date:
+    """The day on which S4 takes effect: the first after CONFIRM_DAYS, the day of the change not counted."""
+    return changed_on + timedelta(CONFIRM_DAYS + 1)
+
+
+def is_flagged(version: VersionFact, day: date) -> bool:
+    """Whether a flag takes the version out of force on `day`; one without a known day always does."""
+    return bool(version.flags) and (version.flagged_on is None or version.flagged_on <= day)
+
+
 def in_force(version: VersionFact, slot: SlotRule, day: date, next_due: date | None = None) -> bool:
-    """Accepted, not flagged, and not past its expiry on `day`."""
+    """Accepted, not flagged by then, and not past its expiry on `day`."""
     last = expiry(version, slot, next_due)
-    return version.state is EvidenceState.ACCEPTED and not version.flags and last is not None and day <= last
+    return version.state is EvidenceState.ACCEPTED and not is_flagged(version, day) and last is not None and day <= last
 
 
 def is_standing(obligation: ObligationFacts) -> bool:
@@ -61,8 +74,16 @@ def is_standing(obligation: ObligationFacts) -> bool:
 
 
 def flagged_out(version: VersionFact, due: date, today: date) -> bool:
-    """Whether a flag takes the version out of an obligation: only one that was set before it was judged, by `due`."""
-    return bool(version.flags) and (version.flagged_on or today) <= due
+    """Whether a flag takes the version out of an obligation: one in effect before it was judged, by `due`."""
+    return is_flagged(version, today) and (version.flagged_on or today) <= due
+
+
+def serves_until(version: VersionFact, obligation: ObligationFacts) -> date | None:
+    """Last day on which the version serves the obligation: its expiry, or the eve of a flag that still comes."""
+    last = expiry(version, obligation.slot, obligation.next_due)
+    if last is None or not version.flags or version.flagged_on is None or version.flagged_on > obligation.due:
+        return last
+    return min(last, version.flagged_on - timedelta(1))
 
 
 def dates_fit(version: VersionFact, obligation: ObligationFacts) -> bool:
@@ -80,7 +101,7 @@ def dates_fit(version: VersionFact, obligation: ObligationFacts) -> bool:
             and version.covered_from <= obligation.start
             and version.covered_to >= obligation.end
         )
-    return day is not None and obligation.start <= day <= obligation.end
+    return day is not None and obligation.start <= day <= max(obligation.end, obligation.dated_until or obligation.end)
 
 
 def counts_for(version: VersionFact, obligation: ObligationFacts) -> bool:
@@ -99,6 +120,8 @@ def stale_reasons(obligation: ObligationFacts, history: Sequence[VersionFact], t
     To be asked only of an obligation that has begun.
     """
     accepted = [version for version in history if version.state in WAS_ACCEPTED]
+    if obligation.cycle_no.startswith("E"):  # what was given for another event says nothing of this one
+        accepted = [version for version in accepted if obligation.id in version.obligation_ids]
     if not accepted:
         return ()
     standing = is_standing(obligation)
@@ -108,7 +131,8 @@ def stale_reasons(obligation: ObligationFacts, history: Sequence[VersionFact], t
         if version.state is EvidenceState.ACCEPTED and (standing or obligation.id in version.obligation_ids)
     ]
     alive = any(in_force(version, obligation.slot, today, obligation.next_due) for version in current)
-    flagged = sorted({flag for version in current for flag in version.flags if flag in FLAGS})
+    marked = [version for version in current if is_flagged(version, today)]
+    flagged = sorted({flag for version in marked for flag in version.flags if flag in FLAGS})
     if flagged and not alive:
         return tuple(flagged)
     if today > obligation.due:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from tracker.domain.calendar import WorkCalendar, month_end
+from tracker.domain.calendar import WorkCalendar, add_months, month_end
 from tracker.domain.facts import DeadlineKind, DeadlineRule, PeriodPlan
 
 # Workdays after the nominal end: a ledger that covers to 31 March cannot exist on 31 March (product default).
@@ -78,6 +78,17 @@ def nominal_end(rule: DeadlineRule, plan_year: int) -> date:
     return max(_fixed(year, month, day, exclusive=rule.exclusive) for month, day in rule.dues or ((12, 31),))
 
 
+def dated_until(deadline: Mapping[str, Any], plan_year: int, end: date) -> date | None:
+    """Up to which day of the next year a year-end summary of `plan_year` may be dated (`year_end_until`, MM-DD).
+
+    Only for what is owed for the whole year, `end` on its last day or later: a quarter's minutes are no summary.
+    """
+    if not deadline.get("year_end_until") or end < date(plan_year, 12, 31):
+        return None
+    month, day = _month_day(str(deadline["year_end_until"]))
+    return _fixed(plan_year + 1, month, day, exclusive=False)
+
+
 def plan_periods(rule: DeadlineRule, plan_year: int, calendar: WorkCalendar) -> tuple[PeriodPlan, ...]:
     """All periods of a plan year in order, each with its effective due date.
 
@@ -103,10 +114,13 @@ def plan_periods(rule: DeadlineRule, plan_year: int, calendar: WorkCalendar) -> 
 
 
 def event_deadline(trigger: date, count: int, unit: str, calendar: WorkCalendar) -> EventDeadline:
-    """The deadline of an event: `count` workdays or calendar days from its trigger date.
+    """The deadline of an event: `count` workdays, calendar days or months (`unit`) from its trigger date.
 
     A negative count reaches back (sent for review before a meeting) and is not shifted.
     """
-    raw = calendar.add_workdays(trigger, count) if unit == "workday" else trigger + timedelta(count)
+    if unit == "workday":
+        raw = calendar.add_workdays(trigger, count)
+    else:
+        raw = add_months(trigger, count) if unit == "month" else trigger + timedelta(count)
     remind = calendar.prev_workday(raw)
     return EventDeadline(raw, raw if count < 0 else calendar.next_workday(raw), remind)

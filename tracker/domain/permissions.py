@@ -66,13 +66,18 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who is signed in, as a plain value."""
+    """Somebody who is signed in, as a plain value.
+
+    `role` is the role that he acts with: a delegate holds the rights of whom he stands in for (`stands_for`, by
+    id), and `name` says so, 甲（代乙）. `id` stays his own.
+    """
 
     id: int
     role: Role
     office_id: int
     department_id: int | None
     name: str = ""
+    stands_for: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,8 @@ class Version(Base):
     duplicate_of_id: Mapped[int | None] = mapped_column(ForeignKey("evidence_version.id"))
     continues_id: Mapped[int | None] = mapped_column(ForeignKey("evidence_version.id"))  # what a continuation extends
     warnings: Mapped[list[Any]] = mapped_column(default=list)  # codes for the reviewer
-    flags: Mapped[list[Any]] = mapped_column(default=list)  # S5, S6 set by a reviewer
-    flagged_on: Mapped[date | None]  # day of the first flag: what was judged before it stays judged
+    flags: Mapped[list[Any]] = mapped_column(default=list)  # S4, S5, S6: services.flagging
+    flagged_on: Mapped[date | None]  # from when the flags count, may be ahead; what was judged before stays judged
     uploaded_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     uploaded_at: Mapped[datetime]
     submitted_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))

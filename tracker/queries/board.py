@@ -23,6 +23,7 @@ from tracker.models import (
 
 LIGHTS = ("red", "yellow", "blue", "green", "grey")
 GROUPS = ("part", "dept")
+SETTLED = {"complete", "zero_report"}
 
 # Which of a period's reasons a tile has room for: the first of these that holds.
 FIRST_REASON = (
@@ -36,6 +37,8 @@ FIRST_REASON = (
     "behind",
     "tentative",
     "in_review",
+    "zero_report",
+    "waived",
     "complete",
     "on_schedule",
     "not_due",
@@ -79,6 +82,7 @@ class Tile:
     state: str
     missing: int
     sufficiency: int
+    original_due: date | None  # before an extension
     beyond: bool  # due after the plan year (a report of the year, sent in the next one)
 
 
@@ -147,10 +151,10 @@ def _place(start: date, end: date, year: int) -> tuple[int, int]:
 def _tiles(session: Session, office_id: int, year: int) -> dict[int, list[Tile]]:
     columns = (
         Period.id, Period.task_id, Period.period_no, Period.light, Period.reasons, Period.start, Period.end,
-        Period.due, Period.state, Period.missing, Period.sufficiency,
+        Period.due, Period.state, Period.missing, Period.sufficiency, Period.original_due,
     )  # fmt: skip
     found: dict[int, list[Tile]] = defaultdict(list)
-    for id_, task_id, no, light, reasons, start, end, due, state, missing, sufficiency in session.execute(
+    for id_, task_id, no, light, reasons, start, end, due, state, missing, sufficiency, original in session.execute(
         select(*columns)
         .where(Period.office_id == office_id, Period.plan_year == year)
         .order_by(Period.start, Period.id)
@@ -171,6 +175,7 @@ def _tiles(session: Session, office_id: int, year: int) -> dict[int, list[Tile]]
                 state,
                 missing,
                 sufficiency,
+                original,
                 beyond,
             )
         )
@@ -209,7 +214,7 @@ def _strip(rows: Sequence[BoardRow]) -> Strip:
         for tile in row.tiles:
             tiles[tile.light] += 1
             total += 1
-            complete += tile.state == "complete"
+            complete += tile.state in SETTLED
             returned += tile.word == "returned"
             if tile.word == "overdue" and (oldest is None or (tile.due, row.code) < oldest):
                 oldest = (tile.due, row.code)

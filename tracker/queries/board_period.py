@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tracker.domain.calendar import local_date
+from tracker.domain.completion import OFFICE_ZONE
 from tracker.models import (
     Department,
     Evidence,
@@ -19,6 +21,7 @@ from tracker.models import (
     Version,
     evidence_obligation,
 )
+from tracker.queries.owners import former_owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class PeriodDetail:
     owner_en: str
     contacts: tuple[str, ...]
     obligations: tuple[ObligationLine, ...]
+    original_due: date | None  # before an extension
 
     @property
     def waiting(self) -> int | None:
@@ -84,13 +88,14 @@ class PeriodDetail:
 
 
 def read_period(session: Session, office_id: int, period_id: int) -> PeriodDetail | None:
-    """What one tile stands for, in four statements; None when there is no such period in this office."""
+    """What one tile stands for, in five statements; None when there is no such period in this office."""
     row = session.execute(
         select(
             Period.id, Period.office_id, Period.plan_year, Period.period_no, Period.start, Period.end, Period.due,
             Period.tentative, Period.milestones, Period.state, Period.light, Period.reasons, Period.insufficient,
             Period.sufficiency, Period.missing, Period.completed_at, Task.code, Task.title_zh, Task.title_en,
-            Department.name_zh, Department.name_en, Task.owner_id, Task.contact_id,
+            Department.name_zh, Department.name_en, Task.owner_id, Task.contact_id, Period.original_due,
+            Period.task_id,
         )
         .join(Task, Task.id == Period.task_id)
         .join(Department, Department.id == Task.owner_id)
@@ -101,7 +106,10 @@ def read_period(session: Session, office_id: int, period_id: int) -> PeriodDetai
     values: list[Any] = list(row)
     values[8] = tuple((str(day), str(text)) for day, text in values[8])
     values[11], values[12] = tuple(values[11]), tuple(values[12])
-    values[21:] = [_contacts(session, values[21], values[22]), _obligations(session, period_id)]
+    if row.completed_at is not None:  # stays with the department that completed it
+        before = former_owner(session, row.task_id, local_date(row.completed_at, OFFICE_ZONE))
+        values[19:21] = [before.name_zh, before.name_en] if before else values[19:21]
+    values[21:] = [_contacts(session, values[21], values[22]), _obligations(session, period_id), values[23]]
     return PeriodDetail(*values)
 
 

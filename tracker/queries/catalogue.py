@@ -1,12 +1,15 @@
 """The stored catalogue of a plan year, as the values that files are made of, and its figures."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from tracker.domain.catalogue import Catalogue, IndicatorSource, PartSource, SlotSource, TaskSource
 from tracker.domain.catalogue_shape import deadline_source
+from tracker.domain.facts import Coverage, RefreshCycle
+from tracker.domain.periods import dated_until
 from tracker.models import Department, Evidence, Indicator, Obligation, Part, Period, Setting, Slot, Task
 
 
@@ -92,6 +95,17 @@ def department_codes(session: Session, office_id: int) -> dict[str, bool]:
     return {row[0]: row[1] for row in rows}
 
 
+def summary_until(obligation: Obligation, task: Task) -> date | None:
+    """Up to which day of the next year the material may be dated; None for all but year-end summaries.
+
+    What stands for years is no summary: next year's plan must not serve for this one.
+    """
+    slot = obligation.slot
+    if slot.coverage == Coverage.STANDING.value or slot.refresh_cycle == RefreshCycle.ONCE.value:
+        return None
+    return dated_until(task.deadline, task.plan_year, obligation.end)
+
+
 def slots_with_evidence(session: Session, office_id: int, year: int) -> set[int]:
     """Slots of the year under which somebody has put material; they are never deleted."""
     return set(
@@ -135,6 +149,7 @@ def _slot(slot: Slot) -> SlotSource:
         validity_days=slot.validity_days,
         min_count=slot.min_count,
         zero_report_allowed=slot.zero_report_allowed,
+        names_people=slot.names_people,
         must_show=tuple(slot.must_show),
         good_sample=slot.good_sample,
         bad_sample=slot.bad_sample,

@@ -1,13 +1,15 @@
 """The office's ladders: the product's own, and what the legal office changed of them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
-from tracker.domain.facts import LadderKind
+from tracker.domain.facts import DeadlineKind, LadderKind
 from tracker.domain.reminders import DEFAULTS, Ladder, parse_ladder
-from tracker.models import Setting
+from tracker.models import Obligation, Period, Setting, Task
 
 NAME = "ladders"  # value: {kind: domain.reminders.as_data}
 _KEY = "ladders"
@@ -26,3 +28,76 @@ def load_ladders(session: Session, office_id: int) -> Mapping[LadderKind, Ladder
 def forget_ladders(session: Session) -> None:
     """To be called by whoever changes a ladder, and by a pass before it begins."""
     session.info.pop(_KEY, None)
+
+
+# --------------------------------------------------------------------------- what climbs a ladder
+
+_CYCLES = {LadderKind.MONTHLY: "M", LadderKind.QUARTERLY: "Q", LadderKind.HALF_YEARLY: "H"}
+CLOCKS = {LadderKind.SIGN, LadderKind.REPORT}
+
+
+def climbs(kind: LadderKind) -> ColumnElement[bool]:
+    """Whether some deadline of a period may climb this ladder: its own, or that of a cycle inside it."""
+    found = _climbs_itself(kind)
+    if kind in _CYCLES:
+        inner = select(Obligation.id).where(
+            Obligation.period_id == Period.id, Obligation.cycle_no.startswith(_CYCLES[kind])
+        )
+        found = or_(found, inner.exists())
+    return found
+
+
+def _climbs_itself(kind: LadderKind) -> ColumnElement[bool]:
+    tasks = select(Task.id)
+    registered = Period.period_no.startswith("E")
+    if kind is LadderKind.EVENT:
+        own = and_(registered, Period.task_id.in_(tasks.where(Task.deadline_kind == DeadlineKind.EVENT.value)))
+    elif kind is LadderKind.ANNUAL:
+        yearly = (DeadlineKind.ANNUAL.value, DeadlineKind.EVENT.value)
+        own = and_(~registered, Period.task_id.in_(tasks.where(Task.deadline_kind.in_(yearly))))
+    else:
+        own = Period.task_id.in_(tasks.where(Task.deadline_kind == kind.value))
+    return or_(Period.ladder == kind.value, and_(Period.ladder == "", own))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskName:
+    code: str
+    title_zh: str
+    title_en: str
+
+
+def tasks_of(session: Session, office_id: int, year: int) -> list[TaskName]:
+    """The year's tasks, to be picked by code."""
+    rows = session.execute(
+        select(Task.code, Task.title_zh, Task.title_en)
+        .where(Task.office_id == office_id, Task.plan_year == year, Task.active.is_(True))
+        .order_by(Task.position, Task.id)
+    )
+    return [TaskName(*row) for row in rows]
+
+
+def periods_of(session: Session, task_id: int) -> list[tuple[str, int]]:
+    """(period_no, plan year) of a task."""
+    rows = session.execute(
+        select(Period.period_no, Period.plan_year).where(Period.task_id == task_id).order_by(Period.start, Period.id)
+    )
+    return [(row.period_no, row.plan_year) for row in rows]
+
+
+def pick_period(
+    session: Session, office_id: int, year: int, kind: LadderKind, *, code: str, period_no: str, today: date
+) -> Period | None:
+    """The period named; else the task's next one; without a task the next open one that climbs this ladder."""
+    query = (
+        select(Period)
+        .join(Task, Task.id == Period.task_id)
+        .where(Period.office_id == office_id, Period.plan_year == year, Task.active.is_(True))
+        .order_by(Period.complete, Period.due < today, Period.due, Period.id)
+        .limit(1)
+    )
+    if not code:
+        return session.scalar(query if kind in CLOCKS else query.where(climbs(kind), Period.waived.is_(False)))
+    of_task = query.where(Task.code == code)
+    named = session.scalar(of_task.where(Period.period_no == period_no)) if period_no else None
+    return named or session.scalar(of_task)

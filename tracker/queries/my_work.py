@@ -88,6 +88,7 @@ class WorkRow:
     reasons: tuple[str, ...]
     insufficient: tuple[str, ...]
     due: date  # of the earliest thing still open, else of the period
+    original_due: date | None  # where `due` is the extended deadline of the period
     group: str  # one of GROUPS
     owned: bool  # by the person's department; else it only cooperates
     colleague: bool  # somebody else is named as the contact
@@ -177,10 +178,11 @@ def _periods(department_id: int, year: int, today: date) -> Select[Any]:
     return (
         select(
             Period.id, Period.task_id, Period.plan_year, Period.period_no, Period.start, Period.due, Period.state,
-            Period.light, Period.reasons, Period.insufficient, Period.complete,
+            Period.light, Period.reasons, Period.insufficient, Period.complete, Period.original_due,
             Task.code, Task.title_zh, Task.title_en, Task.owner_id, Task.contact_id,
         )
         .join(Task, Task.id == Period.task_id)
+        .where(Period.waived.is_(False))  # nothing is asked of anybody there
         .where(Task.active.is_(True), or_(Task.owner_id == department_id, Task.id.in_(helps)))
         .where(or_(Period.plan_year >= year, (Period.plan_year == year - 1) & late_start))
         .order_by(Period.due, Task.position)
@@ -300,7 +302,7 @@ def _row(
     return WorkRow(
         period_id=row.id, plan_year=row.plan_year, period_no=row.period_no, code=row.code, title_zh=row.title_zh,
         title_en=row.title_en, light=row.light, state=row.state, reasons=tuple(row.reasons),
-        insufficient=tuple(row.insufficient), due=due,
+        insufficient=tuple(row.insufficient), due=due, original_due=row.original_due if due == row.due else None,
         group=group_of(row.light, row.state, row.reasons, due, today, begun=row.start <= today,
                        open_gaps=bool(gaps), returned=bool(returned), expiring=bool(expiring)),
         owned=row.owner_id == department_id, colleague=row.contact_id not in {None, user_id},

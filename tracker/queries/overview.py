@@ -85,6 +85,7 @@ class _Row:
     due: date
     complete: bool
     completed_on: date | None
+    waived: bool
 
 
 def _rows(session: Session, office_id: int, year: int, zone: ZoneInfo) -> list[_Row]:
@@ -93,6 +94,7 @@ def _rows(session: Session, office_id: int, year: int, zone: ZoneInfo) -> list[_
         select(
             Part.position, Part.code, Part.title_zh, Part.title_en, Part.no_zh, Department.position, Department.code,
             Department.name_zh, Department.name_en, Period.light, Period.due, Period.complete, Period.completed_at,
+            Period.waived,
         )
         .join(Task, Task.id == Period.task_id)
         .join(Part, Part.id == Task.part_id)
@@ -100,7 +102,15 @@ def _rows(session: Session, office_id: int, year: int, zone: ZoneInfo) -> list[_
         .where(Period.office_id == office_id, Period.plan_year == year, Task.active.is_(True))
     )  # fmt: skip
     return [
-        _Row(tuple(row[:5]), (*row[5:9], ""), row[9], row[10], row[11], local_date(row[12], zone) if row[12] else None)
+        _Row(
+            tuple(row[:5]),
+            (*row[5:9], ""),
+            row[9],
+            row[10],
+            row[11],
+            local_date(row[12], zone) if row[12] else None,
+            row[13],
+        )
         for row in found
     ]
 
@@ -109,7 +119,7 @@ def _share(key: tuple[Any, ...], rows: list[_Row], today: date) -> Share:
     lights = dict.fromkeys(LIGHTS, 0)
     for row in rows:
         lights[row.light] += 1
-    due = sum(1 for row in rows if row.complete or row.due < today)
+    due = sum(1 for row in rows if row.complete or (row.due < today and not row.waived))
     return Share(key[1], key[2], key[3], key[4], lights, len(rows), due, sum(row.complete for row in rows))
 
 
@@ -124,6 +134,8 @@ def _months(rows: list[_Row], year: int) -> tuple[Month, ...]:
     """The year's curve; deadlines in the next year count with December, the end of this plan."""
     due, complete = [0] * 13, [0] * 13
     for row in rows:
+        if row.waived:
+            continue  # nothing is owed there
         due[row.due.month if row.due.year == year else 12 if row.due.year > year else 1] += 1
         if row.complete and row.completed_on:
             on = row.completed_on
@@ -156,15 +168,17 @@ def _items(session: Session, *conditions: Any, limit: int = SHOWN) -> tuple[tupl
     return items, total or 0
 
 
-def read_overview(session: Session, office_id: int, year: int, today: date, zone: ZoneInfo) -> Overview:
-    """The page's figures in at most six statements."""
+def read_overview(
+    session: Session, office_id: int, year: int, today: date, zone: ZoneInfo, shown: int = SHOWN
+) -> Overview:
+    """The page's figures in at most six statements; `shown` lines of each list."""
     rows = _rows(session, office_id, year, zone)
     mine = (Period.office_id == office_id, Period.plan_year == year)
-    red, red_total = _items(session, *mine, Period.light == "red")
+    red, red_total = _items(session, *mine, Period.light == "red", limit=shown)
     # Red by the mere passing of time: the deadline comes within the days ahead and pieces are still missing.
     soon, soon_total = _items(
-        session, *mine, Period.complete.is_(False), Period.light.not_in(("red", "blue")),
-        Period.due.between(today, today + timedelta(AHEAD)),
+        session, *mine, Period.complete.is_(False), Period.waived.is_(False), Period.light.not_in(("red", "blue")),
+        Period.due.between(today, today + timedelta(AHEAD)), limit=shown,
     )  # fmt: skip
     stale, soon_stale = session.execute(
         select(

@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from tracker.domain.calendar import local_date
+from tracker.domain.completion import OFFICE_ZONE
 from tracker.domain.permissions import TaskSubject
 from tracker.errors import NotFound
 from tracker.models import (
@@ -28,13 +30,16 @@ from tracker.models import (
     User,
     Version,
 )
+from tracker.queries.catalogue import summary_until
 from tracker.queries.evidence import Item, VersionRow, items_of, versions_for
+from tracker.queries.owners import owner_on
 from tracker.queries.subjects import task_subject
 
 EVENTS = 40  # the latest so many of a page's history
 TOLD_ACTIONS = (
     "evidence.uploaded", "evidence.submitted", "evidence.withdrawn", "evidence.continued", "evidence.accepted",
-    "evidence.returned", "evidence.rejected", "evidence.flagged", "evidence.voided",
+    "evidence.returned", "evidence.rejected", "evidence.flagged", "evidence.confirmed",
+    "evidence.voided",
 )  # fmt: skip
 PRIVATE_ACTIONS = {"evidence.uploaded"}  # what a department does before it submits is its own business
 
@@ -56,6 +61,8 @@ class PeriodChip:
     sufficiency: int
     milestones: tuple[tuple[date, str], ...]
     tentative: bool
+    original_due: date | None  # before an extension
+    waived: bool
 
 
 @dataclass(frozen=True)
@@ -82,11 +89,14 @@ class Card:
     stale: tuple[str, ...]
     soon_stale: bool
     expires_on: date | None
+    dated_until: date | None  # a year-end summary may be dated after `end`, up to this day
     must_show: tuple[tuple[str, bool], ...]  # text, ticked by a reviewer on material that counts
     rejections: tuple[str, ...]
     good_sample: str
     bad_sample: str
     items: tuple[Item, ...]
+    zero_allowed: bool  # 本期无此事项 may be declared
+    zero_report: bool  # it was, and approved
 
     @property
     def standing(self) -> bool:
@@ -189,16 +199,25 @@ def task_page(session: Session, task: Task, *, period_no: str | None, today: dat
     chosen = _choose(chips, period_no, today)
     cards = _cards(session, task, chosen, insider=insider) if chosen else ()
     contact = session.get(User, task.contact_id) if task.contact_id else None
+    owner = _owner(session, task, chosen)
     return TaskPage(
         id=task.id, code=task.code, plan_year=task.plan_year, title_zh=task.title_zh, title_en=task.title_en,
         description_zh=task.description_zh, description_en=task.description_en, deadline_kind=task.deadline_kind,
         deadline_text=str(task.deadline.get("text_zh") or ""), part_no=task.part.no_zh, part_zh=task.part.title_zh,
-        part_en=task.part.title_en, owner_zh=task.owner.name_zh, owner_en=task.owner.name_en,
+        part_en=task.part.title_en, owner_zh=owner.name_zh, owner_en=owner.name_en,
         cooperating=tuple((helper.name_zh, helper.name_en) for helper in _ordered(task.cooperating)),
         contact=contact.name if contact else "", subject=task_subject(task), periods=chips, period=chosen, cards=cards,
         figures=_figures(session, task, chosen) if chosen else (),
         history=_history(session, chosen, cards, insider=insider) if chosen else (),
     )  # fmt: skip
+
+
+def _owner(session: Session, task: Task, period: PeriodChip | None) -> Department:
+    """What is complete stays with the department that completed it."""
+    if period is None or not period.complete:
+        return task.owner
+    done = local_date(period.completed_at, OFFICE_ZONE) if period.completed_at else period.end
+    return owner_on(session, task, done)
 
 
 def _ordered(departments: Sequence[Department]) -> list[Department]:
@@ -212,7 +231,7 @@ def _chip(period: Period) -> PeriodChip:
         insufficient=tuple(period.insufficient), complete=period.complete, completed_at=period.completed_at,
         sufficiency=period.sufficiency,
         milestones=tuple((date.fromisoformat(day), str(text)) for day, text in period.milestones),
-        tentative=period.tentative,
+        tentative=period.tentative, original_due=period.original_due, waived=period.waived,
     )  # fmt: skip
 
 
@@ -270,10 +289,11 @@ def _card(obligation: Obligation, slot: Slot, rows: Sequence[VersionRow], period
         start=obligation.start, end=obligation.end, due=obligation.due, required=obligation.required,
         min_count=obligation.min_count, state=obligation.state, light=obligation.light, accepted=obligation.accepted,
         missing=obligation.missing, stale=tuple(obligation.stale_reasons), soon_stale=obligation.soon_stale,
-        expires_on=obligation.expires_on,
+        expires_on=obligation.expires_on, dated_until=summary_until(obligation, slot.task),
         must_show=tuple((str(text), place in ticked) for place, text in enumerate(slot.must_show)),
         rejections=tuple(str(entry.get("text_zh", "")) for entry in slot.rejections if entry.get("text_zh")),
-        good_sample=slot.good_sample, bad_sample=slot.bad_sample, items=tuple(items),
+        good_sample=slot.good_sample, bad_sample=slot.bad_sample, items=tuple(items), zero_allowed=slot.zero_report_allowed,
+        zero_report=obligation.zero_report,
     )  # fmt: skip
 
 
@@ -326,7 +346,9 @@ def _history(session: Session, period: PeriodChip, cards: Sequence[Card], *, ins
             if event.action in PRIVATE_ACTIONS and not insider:
                 continue
             codes = tuple(map(str, event.data.get("reason_codes") or ()))
-            found.append(Happening(event.at, event.action, event.actor, row.file_name, row.slot_code, codes=codes))
+            # A flag that a new requirement raises says something else than one that a person sets.
+            action = "evidence.requirement_changed" if event.data.get("flag") == "S4" else event.action
+            found.append(Happening(event.at, action, event.actor, row.file_name, row.slot_code, codes=codes))
     found += _reminders(session, period.id)
     return tuple(sorted(found, key=lambda happening: happening.at, reverse=True)[:EVENTS])
 

@@ -27,6 +27,7 @@ from tracker.domain.facts import (
 from tracker.domain.indicators import evaluated_in
 from tracker.models import Evidence, IndicatorValue, Notice, Obligation, Period, Slot, Task, Version
 from tracker.queries.calendar import load_calendar
+from tracker.queries.catalogue import summary_until
 from tracker.queries.ladders import load_ladders
 
 # The office's zone; every business date is a date there (rules.md section 1). Settings may name another.
@@ -65,11 +66,12 @@ def _version_fact(version: Version, linked: frozenset[int], extended: int) -> Ve
         flagged_on=version.flagged_on,
         submitted_at=version.submitted_at,
         decided_at=version.decided_at,
+        times_returned=version.times_returned,
         ticked=frozenset(ticked),
     )
 
 
-def _history(session: Session, office_id: int, slots: dict[str, Slot]) -> dict[str, tuple[VersionFact, ...]]:
+def history_of(session: Session, office_id: int, slots: dict[str, Slot]) -> dict[str, tuple[VersionFact, ...]]:
     """All versions of these slots, of any period and year, in two statements."""
     if not slots:
         return {}
@@ -174,9 +176,20 @@ def _reassess_task(
     zone: ZoneInfo,
     look_at: datetime | None,
 ) -> dict[int, PeriodVerdict]:
+    ladders = load_ladders(session, periods[0].office_id)
+    facts = facts_of_task(session, periods)
+    verdicts = {}
+    for period in periods:
+        verdicts[period.id] = verdict = assess_period(facts[period.id], today, calendar, ladders)
+        _store(period, verdict, zone, look_at)
+    return verdicts
+
+
+def facts_of_task(session: Session, periods: Sequence[Period]) -> dict[int, PeriodFacts]:
+    """The facts of some periods of one task, by period id, in a constant number of statements."""
     task = periods[0].task
     slots = {obligation.slot.code: obligation.slot for period in periods for obligation in period.obligations}
-    history = _history(session, task.office_id, slots)
+    history = history_of(session, task.office_id, slots)
     siblings = session.execute(
         select(Obligation.slot_id, Obligation.end, Obligation.due).where(
             Obligation.slot_id.in_([slot.id for slot in slots.values()])
@@ -189,10 +202,8 @@ def _reassess_task(
     pressed = set(
         session.scalars(select(Notice.open_period_id).where(Notice.open_period_id.in_([row.id for row in periods])))
     )
-    ladders = load_ladders(session, task.office_id)
-    verdicts = {}
-    for period in periods:
-        facts = PeriodFacts(
+    return {
+        period.id: PeriodFacts(
             id=period.id,
             kind=DeadlineKind(task.deadline_kind),
             start=period.start,
@@ -212,6 +223,7 @@ def _reassess_task(
                     min_count=obligation.min_count,
                     next_due=following.get((obligation.slot_id, obligation.end)),
                     zero_report=obligation.zero_report,
+                    dated_until=summary_until(obligation, task),
                 )
                 for obligation in period.obligations
             ),
@@ -224,10 +236,8 @@ def _reassess_task(
             prefix=period.extended_to.isoformat() if period.extended_to else "",
             milestones=tuple(date.fromisoformat(day) for day, _ in period.milestones),
         )
-        verdict = assess_period(facts, today, calendar, ladders)
-        _store(period, verdict, zone, look_at)
-        verdicts[period.id] = verdict
-    return verdicts
+        for period in periods
+    }
 
 
 def _values_until(values: Sequence[IndicatorValue], period: Period, task: Task) -> list[IndicatorValue]:

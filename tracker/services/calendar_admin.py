@@ -1,6 +1,5 @@
 """The working calendar: tables imported or edited by hand, and every open date that moves with them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,13 +7,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.domain.calendar import FIXED_HOLIDAYS, parse_table
+from tracker.domain.calendar import FIXED_HOLIDAYS, WorkCalendar, parse_table
 from tracker.domain.permissions import Actor
+from tracker.domain.telling import Kind
 from tracker.errors import Conflict, InvalidInput
-from tracker.models import CalendarYear, Obligation, Period, Task
+from tracker.models import CalendarYear, Obligation, Period, Task, User
 from tracker.queries.calendar import forget_calendar
-from tracker.services import audit
+from tracker.services import audit, events
 from tracker.services.plan import generate_year
+from tracker.services.telling import tell
 
 FIXED_NAMES = {
     (1, 1): "元旦",
@@ -25,16 +26,32 @@ FIXED_NAMES = {
     (10, 3): "国庆节",
 }
 DAY_KINDS = ("usual", "off", "work")
+WARN_FROM_MONTH = 11
+
+
+@dataclass(frozen=True)
+class Move:
+    """A period's deadline before and after."""
+
+    period_id: int
+    task_code: str
+    title_zh: str
+    title_en: str
+    plan_year: int
+    period_no: str
+    before: date
+    after: date
 
 
 @dataclass(frozen=True)
 class CalendarChange:
-    """`moved`: how many deadlines of periods and of single obligations changed."""
+    """`moved`: how many deadlines of periods and of single obligations changed; `moves` names the periods."""
 
     year: int
     days: int
     moved_periods: int
     moved_obligations: int
+    moves: tuple[Move, ...] = ()
 
     @property
     def moved(self) -> int:
@@ -95,40 +112,69 @@ def _change(
     row.table, row.source, row.imported_at = {"year": year, "days": days}, source, now
     session.flush()
     forget_calendar(session)
-    periods, obligations = _recompute(session, year, now)
+    moves, obligations = _recompute(session, year, now)
+    periods = len(moves)
     audit.record(
         session, now=now, actor=actor, action=action, subject="calendar", subject_id=year, office_id=actor.office_id,
         address=address, days=len(days), moved=periods + obligations, **data,
     )  # fmt: skip
-    return CalendarChange(year, len(days), periods, obligations)
+    return CalendarChange(year, len(days), periods, obligations, moves)
 
 
-def _recompute(session: Session, year: int, now: datetime) -> tuple[int, int]:
-    """Dates of all plan years that reach into this year; how many deadlines moved.
+def _recompute(session: Session, year: int, now: datetime) -> tuple[tuple[Move, ...], int]:
+    """Dates of all plan years that reach into this year; the periods that moved, and how many obligations did.
 
     Deadlines run into the next year (a month's end plus some workdays, a report of last year),
     and a date is drawn back across New Year: hence the neighbours on both sides.
     """
     around = (year - 2, year - 1, year, year + 1)
-    before = _dues(session, around)
+    periods, obligations = _dues(session, around), _obligation_dues(session, around)
     plans = session.execute(
         select(Task.office_id, Task.plan_year).where(Task.plan_year.in_(around), Task.active.is_(True)).distinct()
     ).all()
     for office_id, plan_year in plans:
         generate_year(session, office_id=office_id, year=plan_year, now=now, only_future=True)
+    events.recompute(session, around, now=now)
     session.flush()
-    after = _dues(session, around)
-    counts = [
-        sum(after[kind].get(key) != due for key, due in before[kind].items()) for kind in ("period", "obligation")
-    ]
-    return counts[0], counts[1]
+    moved = {key: due for key, due in _dues(session, around).items() if periods.get(key, due) != due}
+    after = _obligation_dues(session, around)
+    rows = session.execute(
+        select(Period.id, Task.code, Task.title_zh, Task.title_en, Period.plan_year, Period.period_no)
+        .join(Task, Task.id == Period.task_id)
+        .where(Period.id.in_(moved))
+        .order_by(Period.due, Task.position)
+    ).all()
+    moves = tuple(Move(*row, before=periods[row[0]], after=moved[row[0]]) for row in rows)
+    return moves, sum(after[key] != due for key, due in obligations.items())
 
 
-def _dues(session: Session, years: tuple[int, ...]) -> Mapping[str, dict[int, date]]:
-    periods = session.execute(select(Period.id, Period.due).where(Period.plan_year.in_(years)))
-    obligations = session.execute(
+def _dues(session: Session, years: tuple[int, ...]) -> dict[int, date]:
+    rows = session.execute(select(Period.id, Period.due).where(Period.plan_year.in_(years)))
+    return {row[0]: row[1] for row in rows}
+
+
+def _obligation_dues(session: Session, years: tuple[int, ...]) -> dict[int, date]:
+    rows = session.execute(
         select(Obligation.id, Obligation.due)
         .join(Period, Period.id == Obligation.period_id)
         .where(Period.plan_year.in_(years))
     )
-    return {"period": {row[0]: row[1] for row in periods}, "obligation": {row[0]: row[1] for row in obligations}}
+    return {row[0]: row[1] for row in rows}
+
+
+def needs_next_table(calendar: WorkCalendar, today: date) -> bool:
+    """Whether today is a workday from 1 November on and next year's table is missing (rules.md 1.8)."""
+    return today.month >= WARN_FROM_MONTH and today.year + 1 not in calendar.tables and calendar.is_workday(today)
+
+
+def warn_of_missing_table(session: Session, *, now: datetime, today: date) -> int:
+    """A word to every administrator, once a day; how many were told."""
+    year = today.year + 1
+    people = session.scalars(select(User).where(User.role == "sysadmin", User.active.is_(True))).all()
+    return sum(
+        tell(
+            session, office_id=person.office_id, recipient_id=person.id, kind=Kind.SYSTEM, now=now,
+            once=f"calendar/{year}/{today}/{person.id}",
+        )
+        for person in people
+    )  # fmt: skip

@@ -30,7 +30,7 @@ from tracker.models import (
     Task,
 )
 from tracker.queries.catalogue import about_name, department_codes, stored_parts, stored_tasks, task_source
-from tracker.services import audit
+from tracker.services import audit, flagging
 from tracker.services.catalogue_prune import forget_slot, forget_task, prune
 from tracker.services.plan import GeneratedYear, generate_year
 
@@ -137,12 +137,14 @@ def import_catalogue(
         raise InvalidInput("catalogue_invalid", problems=plan.problems, count=len(plan.problems))
     if fingerprint is not None and fingerprint != plan.fingerprint:
         raise InvalidInput("catalogue_plan_changed")
-    _apply(session, office_id, year, catalogue, held)
+    changed = _apply(session, office_id, year, catalogue, held)
     session.flush()
     session.expire_all()
     prune(session, office_id, year)
     # The year's first catalogue makes the whole year; what is added later owes nothing for what is over.
     generated = generate_year(session, office_id=office_id, year=year, now=now, only_future=not plan.first)
+    slots = session.scalars(select(Slot).where(Slot.id.in_(changed)).order_by(Slot.id))
+    flagging.flag_requirement(session, actor=actor, office_id=office_id, slots=slots, now=now, address=address)
     audit.record(
         session, now=now, actor=actor, action="catalogue.imported", subject="catalogue", subject_id=year,
         office_id=office_id, address=address, file_name=file_name[:200], sha256=digest, tasks=plan.tasks,
@@ -167,7 +169,9 @@ def choose_year(session: Session, *, actor: Actor, year: int, now: datetime, add
 # ------------------------------------------------------------------------------------------------ rows
 
 
-def _apply(session: Session, office_id: int, year: int, catalogue: Catalogue, held: Held) -> None:
+def _apply(session: Session, office_id: int, year: int, catalogue: Catalogue, held: Held) -> list[int]:
+    """The ids of the known slots that ask for something else than before."""
+    changed: list[int] = []
     departments = {
         department.code: department
         for department in session.scalars(select(Department).where(Department.office_id == office_id))
@@ -180,7 +184,7 @@ def _apply(session: Session, office_id: int, year: int, catalogue: Catalogue, he
             task = Task(office_id=office_id, plan_year=year, code=source.code, slots=[], indicators=[])
             session.add(task)
         _fill_task(task, source, position, parts[source.part], departments)
-        _apply_slots(session, task, source.slots, held)
+        changed += _apply_slots(session, task, source.slots, held)
         _apply_indicators(session, task, source.indicators, held)
     kept = {source.code for source in catalogue.tasks}
     gone = [task for code, task in stored.items() if code not in kept]
@@ -192,6 +196,7 @@ def _apply(session: Session, office_id: int, year: int, catalogue: Catalogue, he
         if code not in wanted and part.id not in used:
             session.delete(part)
     _keep_about(session, office_id, year, catalogue.about)
+    return changed
 
 
 def _apply_parts(session: Session, office_id: int, year: int, sources: Iterable[PartSource]) -> dict[str, Part]:
@@ -227,19 +232,28 @@ def _fill_task(
     }
 
 
-def _apply_slots(session: Session, task: Task, sources: Iterable[SlotSource], held: Held) -> None:
+def _asks_else(slot: Slot, source: SlotSource) -> bool:
+    """Whether old material may no longer do (S4): words and samples may change, what is asked for may not."""
+    before = (list(slot.must_show), slot.kind, slot.coverage, slot.refresh_cycle)
+    after = (list(source.must_show), source.kind, source.coverage, source.refresh_cycle)
+    return before != after or source.min_count > slot.min_count
+
+
+def _apply_slots(session: Session, task: Task, sources: Iterable[SlotSource], held: Held) -> list[int]:
     stored = {slot.code: slot for slot in task.slots}
-    wanted = set()
+    wanted, changed = set(), []
     for position, source in enumerate(sources):
         wanted.add(source.code)
         slot = stored.get(source.code)
         if slot is None:
             slot = Slot(code=source.code)
             task.slots.append(slot)
+        elif _asks_else(slot, source):
+            changed.append(slot.id)
         slot.position = position
         for name in (
             "name_zh", "name_en", "kind", "required", "coverage", "refresh_cycle", "validity_days", "min_count",
-            "zero_report_allowed", "good_sample", "bad_sample", "privacy", "retention",
+            "zero_report_allowed", "names_people", "good_sample", "bad_sample", "privacy", "retention",
         ):  # fmt: skip
             setattr(slot, name, getattr(source, name))
         slot.must_show = list(source.must_show)
@@ -251,6 +265,7 @@ def _apply_slots(session: Session, task: Task, sources: Iterable[SlotSource], he
             slot.required, slot.position = False, 900 + slot.position % 100
         else:
             forget_slot(session, slot)
+    return changed
 
 
 def _apply_indicators(session: Session, task: Task, sources: Iterable[IndicatorSource], held: Held) -> None:

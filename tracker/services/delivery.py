@@ -1,67 +1,53 @@
 """The digest: at most one mail per person and local date, on working days, about what is still true (I1).
 
-Order of every mail: row "sending" → commit → SMTP → result → commit. Killed between
-the server's 250 and our commit, the same message (same Message-ID) is sent once more
-after its lease: that is the only window in which anybody gets a mail twice.
+The order of every mail: row "sending" → commit → SMTP → result → commit. Killed between the server's 250 and our
+commit, the same message (same Message-ID) is sent once more after its lease: that is the only window in which
+anybody gets a mail twice, and it is one mail wide.
+
+Mails are made for a chunk of people at once: read, checked, rendered and written as "ready" in one transaction.
+Then each is taken by one conditional update, in the transaction that records the result of the one before it. What
+a killed pass had made ready and not taken is free again after HOLD; whoever makes it ready anew takes it from us,
+because `lease_until` of a ready digest is the mark of who made it.
 """
 
-import hashlib
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from email.message import EmailMessage
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
+from tracker.domain.mail import State, back_off, refusal
 from tracker.domain.reminders import may_send
-from tracker.models import Digest, Outbox, Period, Reminder, Task, User, Version
+from tracker.models import Digest, Office, Outbox, User
 from tracker.ports import Mailer, MailRefused
 from tracker.queries.calendar import forget_calendar, load_calendar
-from tracker.queries.digest import Line, open_lines
+from tracker.queries.mail_rules import load_mail_rules
+from tracker.services import mailboxes
 from tracker.services.assessment import OFFICE_ZONE
 from tracker.services.jobs import write
-from tracker.services.telling import STEPS, recipients
+from tracker.services.letters import DeliveryResult, Letter, Pass, Render, Rendered, compose, make_ready, rests
+from tracker.services.standing_in import spread
+
+__all__ = ["DeliveryResult", "Render", "Rendered", "deliver"]
 
 log = logging.getLogger(__name__)
 
+CHUNK = 50  # people whose mails are made at once
 LEASE = timedelta(minutes=10)  # an unfinished attempt may be taken over after this
-BACK_OFF = (5, 10, 20, 40, 60)  # minutes until the next try, the last one for all later tries
+LOST_LINES = 2  # so many broken connections in a row end the pass
 
 
-@dataclass(frozen=True)
-class Rendered:
-    """A mail in its reader's language."""
-
-    subject: str
-    text: str
-    html: str
-
-
-Render = Callable[[User, Sequence[Line], date], Rendered]
 OpenMailer = Callable[[], AbstractContextManager[Mailer]]
 
 
-@dataclass
-class DeliveryResult:
-    sent: int = 0
-    failed: int = 0
-    deferred: int = 0
-
-    def as_dict(self, now: datetime) -> dict[str, Any]:
-        return {"now": now.isoformat(), "sent": self.sent, "failed": self.failed, "deferred": self.deferred}
-
-
-def message_id(person_id: int, day: date, install: str, host: str) -> str:
-    """The same for every attempt at one person's digest of one day."""
-    name = hashlib.sha256(f"{install}/{person_id}/{day}".encode()).hexdigest()[:20]
-    return f"<digest.{day:%Y%m%d}.{person_id}.{name}@{host}>"
+def _no_time() -> timedelta:
+    return timedelta(0)
 
 
 def deliver(
@@ -73,259 +59,212 @@ def deliver(
     sender: str,
     install: str,
     zone: ZoneInfo = OFFICE_ZONE,
+    elapsed: Callable[[], timedelta] = _no_time,
 ) -> DeliveryResult:
-    """Composes and sends what may be sent as of `now`. Commits mail by mail."""
-    result = DeliveryResult()
+    """Composes and sends what may be sent as of `now`. Commits chunk by chunk and mail by mail."""
     forget_calendar(session)
-    today = local_date(now, zone)
-    waiting = _waiting(session, now)
-    if not waiting:
-        return result
-    if not may_send(now, load_calendar(session), zone):
+    today, rules = local_date(now, zone), load_mail_rules(session)
+    this = Pass(session, now, today, zone, render, sender, install, rules, elapsed)
+    if session.scalar(select(Outbox.id).where(Outbox.settled_at.is_(None)).limit(1)) is None:
         session.rollback()
-        result.deferred = len(waiting)
-        return result
-    _reopen_old(session, today, now)
+        return this.result
+    open_to = _open_offices(this)
+    if open_to:
+        _reopen_old(session, today, now)
+        write(session)
+        spread(session, now=now, today=today)
+        session.commit()
+    waiting = _waiting(this, open_to)
+    if not waiting:
+        return this.result
+    before = this.result.deferred
     try:
         with open_mailer() as mailer:
-            for place, person_id in enumerate(waiting):
-                try:
-                    _deliver_one(session, person_id, today, now, mailer, render, sender, install, result)
-                except (OSError, EOFError) as error:
-                    # The server is gone: the others wait too, without a row of their own.
-                    log.warning("mail server does not answer: %s", error)
-                    result.deferred += len(waiting) - place
-                    break
-                except Exception:  # one person's poisoned mail must not silence the others
-                    session.rollback()
-                    log.exception("the digest of person %s could not be made", person_id)
-                    result.failed += 1
+            _send_all(this, mailer, waiting)
     except (OSError, EOFError, MailRefused) as error:
+        session.rollback()
         log.warning("mail server cannot be reached: %s", error)
-        result.deferred = len(waiting) - result.sent - result.failed
-    return result
+        this.result.deferred = before + len(waiting) - this.result.sent - this.result.failed
+    return this.result
 
 
-def _waiting(session: Session, now: datetime) -> list[int]:
-    rows = session.scalars(
-        select(Outbox.recipient_id)
-        .where(Outbox.settled_at.is_(None), Outbox.created_at <= now)
-        .distinct()
-        .order_by(Outbox.recipient_id)
-    ).all()
-    session.rollback()
-    return list(rows)
+def _open_offices(this: Pass) -> set[int]:
+    """Offices whose mail may leave now."""
+    calendar = load_calendar(this.session)
+    offices = this.session.scalars(select(Office.id)).all()
+    this.session.rollback()
+    return {
+        office for office in offices if may_send(this.now, calendar, this.zone, digest_at=this.rules[office].digest_at)
+    }
 
 
 def _reopen_old(session: Session, today: date, now: datetime) -> None:
     """What an earlier day could not send is told by today's digest, if it is still true."""
     write(session)
-    old = select(Digest.id).where(Digest.local_date < today, Digest.state.in_(("sending", "deferred", "failed")))
-    stale = session.scalars(old.where((Digest.lease_until.is_(None)) | (Digest.lease_until <= now))).all()
+    unsent = (State.READY, State.SENDING, State.DEFERRED, State.FAILED, State.BOUNCED)
+    waits = select(Outbox.digest_id).where(Outbox.settled_at.is_(None), Outbox.digest_id.is_not(None))
+    old = select(Digest.id, Digest.state).where(Digest.local_date < today, Digest.state.in_(unsent))
+    free = or_(Digest.lease_until.is_(None), Digest.lease_until <= now)
+    # Failed and bounced ones keep their state for ever: they matter only while something of theirs waits.
+    ended = Digest.state.in_((State.FAILED, State.BOUNCED))
+    stale = session.execute(old.where(free, or_(~ended, Digest.id.in_(waits)))).all()
     if stale:
+        ids = [row.id for row in stale]
         session.execute(
-            update(Outbox).where(Outbox.digest_id.in_(stale), Outbox.settled_at.is_(None)).values(digest_id=None)
+            update(Outbox).where(Outbox.digest_id.in_(ids), Outbox.settled_at.is_(None)).values(digest_id=None)
         )
-        session.execute(update(Digest).where(Digest.id.in_(stale), Digest.state != "failed").values(state="abandoned"))
+        unended = [row.id for row in stale if row.state not in {State.FAILED, State.BOUNCED}]
+        session.execute(
+            update(Digest).where(Digest.id.in_(unended)).values(state=State.ABANDONED, lease_until=None, retry_at=None)
+        )
     session.commit()
 
 
-def _deliver_one(
-    session: Session,
-    person_id: int,
-    today: date,
-    now: datetime,
-    mailer: Mailer,
-    render: Render,
-    sender: str,
-    install: str,
-    result: DeliveryResult,
-) -> None:
-    write(session)
-    digest = _claim(session, person_id, today, now, render, sender, install, result)
-    if digest is None:
-        return
-    message = compose(digest, sender, digest.recipient.email)
-    digest_id = digest.id
-    session.commit()  # the attempt is on record before it is made
-    try:
-        answer = mailer.send(message)
-    except MailRefused as error:
-        write(session)
-        _settle_failure(session, digest_id, str(error), now, permanent=error.permanent)
-        session.commit()
-        result.failed += error.permanent
-        result.deferred += not error.permanent
-        return
-    except (OSError, EOFError) as error:
-        write(session)
-        _settle_failure(session, digest_id, f"{type(error).__name__}: {error}", now, permanent=False)
-        session.commit()
-        raise
-    write(session)
-    session.execute(
-        update(Digest)
-        .where(Digest.id == digest_id)
-        .values(state="sent", sent_at=now, lease_until=None, retry_at=None, last_error="")
-    )
-    session.execute(
-        update(Outbox)
-        .where(Outbox.digest_id == digest_id, Outbox.settled_at.is_(None))
-        .values(settled_at=now, outcome="sent")
-    )
-    session.commit()
-    log.info("digest %s: %s", digest_id, answer)
-    result.sent += 1
+def _waiting(this: Pass, open_to: set[int]) -> list[tuple[int, int]]:
+    """(office, person) of those who may be written to now, who waits longest first; the others are counted."""
+    held = and_(Digest.recipient_id == User.id, Digest.local_date == this.today)
+    rows = this.session.execute(
+        select(User.office_id, User.id, Digest.state, Digest.lease_until, Digest.retry_at)
+        .join(Outbox, Outbox.recipient_id == User.id)
+        .outerjoin(Digest, held)
+        .where(Outbox.settled_at.is_(None), Outbox.created_at <= this.now)
+        .group_by(User.office_id, User.id, Digest.state, Digest.lease_until, Digest.retry_at)
+        .order_by(func.min(Outbox.id))
+    ).all()
+    this.session.rollback()
+    found = [(row.office_id, row.id) for row in rows if row.office_id in open_to and not rests(row, this.now)]
+    this.result.deferred += len(rows) - len(found)
+    return found
 
 
-def _claim(
-    session: Session,
-    person_id: int,
-    today: date,
-    now: datetime,
-    render: Render,
-    sender: str,
-    install: str,
-    result: DeliveryResult,
-) -> Digest | None:
-    """The day's digest for this person, leased to us; None when there is nothing to send now."""
-    digest = session.scalar(
-        select(Digest).where(Digest.recipient_id == person_id, Digest.local_date == today).with_for_update()
-    )
-    if digest is not None and _rests(digest, now):
-        session.rollback()
-        result.deferred += 1
-        return None
-    person = session.get_one(User, person_id)
-    rows = _open_rows(session, person_id, digest, now)
-    true = [row for row in rows if _still_true(session, row, person, now)]
-    triggered = [row.period_id for row in true if row.period_id]
-    lines = open_lines(session, person, today, triggered, _pre_holiday(session, true)) if true else []
-    if not lines:
-        for row in true:  # nothing in it asks anything of the reader any more
-            row.settled_at, row.outcome = now, "moot"
-        if digest is not None:
-            digest.state = "abandoned"
-        session.commit()
-        return None
-    mail = render(person, lines, today)
-    if digest is None:
-        digest = Digest(
-            office_id=person.office_id, recipient_id=person.id, local_date=today, created_at=now, attempts=0,
-            message_id=message_id(person.id, today, install, _host(sender)),
-        )  # fmt: skip
-    digest.subject, digest.body_text, digest.body_html = mail.subject, mail.text, mail.html
-    digest.state, digest.lease_until, digest.attempts = "sending", now + LEASE, digest.attempts + 1
-    session.add(digest)
-    try:
-        session.flush()
-    except IntegrityError:
-        session.rollback()  # another worker claimed this person's day
-        return None
-    for row in true:
-        row.digest_id = digest.id
-    session.flush()
-    return digest
+# -- sending -----------------------------------------------------------------------------------------------------------
 
 
-def _rests(digest: Digest, now: datetime) -> bool:
-    """Whether this day's digest is not to be touched now: under way, backing off, or done with until tomorrow."""
-    if digest.state == "sending":
-        return digest.lease_until is not None and digest.lease_until > now
-    if digest.state == "deferred":
-        return digest.retry_at is not None and digest.retry_at > now
-    return True
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one try ended. `refused`: the server's word; `lost`: the line broke or nobody answered."""
+
+    answer: str
+    transport: str = ""
+    refused: MailRefused | None = None
+    lost: bool = False
 
 
-def _open_rows(session: Session, person_id: int, digest: Digest | None, now: datetime) -> Sequence[Outbox]:
-    """What is to be told. A repeated attempt tells only what its first told, or less: the server may have
-    taken that one, and a mail program shows one of two messages with the same Message-ID. What came
-    since waits for the next working day.
-    """
-    query = select(Outbox).where(
-        Outbox.recipient_id == person_id, Outbox.settled_at.is_(None), Outbox.created_at <= now
-    )
-    if digest is not None:
-        query = query.where(Outbox.digest_id == digest.id)
-    return session.scalars(query.order_by(Outbox.id)).all()
+def _send_all(this: Pass, mailer: Mailer, waiting: Sequence[tuple[int, int]]) -> None:
+    """Chunk by chunk, each of one office; ends when the server is gone."""
+    by_office: dict[int, list[int]] = {}
+    for office_id, person_id in waiting:
+        by_office.setdefault(office_id, []).append(person_id)
+    for office_id, people in by_office.items():
+        while people and this.lost < LOST_LINES:
+            _send_chunk(this, mailer, deque(make_ready(this, office_id, people[:CHUNK])))
+            del people[:CHUNK]
+        this.result.deferred += len(people)
 
 
-def _pre_holiday(session: Session, rows: Sequence[Outbox]) -> list[int]:
-    ids = [row.reminder_id for row in rows if row.reminder_id]
-    return list(session.scalars(select(Reminder.period_id).where(Reminder.id.in_(ids), Reminder.pre_holiday.is_(True))))
+def _send_chunk(this: Pass, mailer: Mailer, letters: deque[Letter]) -> None:
+    write(this.session)
+    letter = _take_next(this, letters)
+    this.session.commit()  # the attempt is on record before it is made
+    while letter is not None:
+        attempt = _attempt(this, mailer, letter)
+        this.lost = this.lost + 1 if attempt.lost else 0
+        write(this.session)
+        _record(this, letter, attempt)
+        letter = _take_next(this, letters) if this.lost < LOST_LINES else None
+        this.session.commit()
+    if letters:
+        log.warning("mail server does not answer")
+        write(this.session)
+        connection = this.session.connection()
+        for left in letters:
+            connection.execute(LET_GO, {"key": left.id, "held": left.held_until})
+        this.session.commit()
+        this.result.deferred += len(letters)
 
 
-def _still_true(session: Session, row: Outbox, person: User, now: datetime) -> bool:
-    """Whether the line is still so and still this person's; if not, it is settled without a mail."""
-    outcome = None
-    if not person.active:
-        outcome = "not_theirs"
-    elif row.version_id is not None:
-        version = session.get(Version, row.version_id)
-        last = version.evidence.versions[-1] if version else None
-        if version is None or version.state not in {"returned", "rejected"} or last is not version:
-            outcome = "moot"
-        elif person.role != "legal_head" and person.department_id not in _departments(version.evidence.slot.task):
-            outcome = "not_theirs"
-    elif row.period_id is not None:
-        outcome = _period_outcome(session, row, person)
-    if outcome is not None:
-        row.settled_at, row.outcome = now, outcome
-    return outcome is None
-
-
-def _departments(task: Task) -> set[int]:
-    return {task.owner_id} | {helper.id for helper in task.cooperating}
-
-
-def _period_outcome(session: Session, row: Outbox, person: User) -> str | None:
-    period = session.get(Period, row.period_id)
-    if period is None or not period.task.active:
-        return "moot"
-    # The head of the legal office stands in wherever a department had nobody (telling.recipients).
-    theirs = {known.id for known in recipients(session, period.task, STEPS)}
-    if person.id not in theirs and person.role != "legal_head":
-        return "not_theirs"
-    if row.kind == "reminder" and (period.complete or period.light == "blue"):
-        return "moot"
-    if row.kind in {"stale", "soon_stale"} and not _still_ages(session, row, period):
-        return "moot"
+def _take_next(this: Pass, letters: deque[Letter]) -> Letter | None:
+    """The next letter that is still ours, marked as being sent; does not commit."""
+    connection = this.session.connection()
+    while letters:
+        letter = letters.popleft()
+        lease = this.instant + LEASE
+        if connection.execute(TAKE, {"key": letter.id, "held": letter.held_until, "lease": lease}).rowcount:
+            return letter
     return None
 
 
-def _still_ages(session: Session, row: Outbox, period: Period) -> bool:
-    """Whether the slot that the flag names is still (soon) stale; its rung is kind/slot/day."""
-    reminder = session.get(Reminder, row.reminder_id) if row.reminder_id else None
-    slot = reminder.rung.split("/")[1] if reminder else None
-    return any(
-        obligation.required and (obligation.stale_reasons if row.kind == "stale" else obligation.soon_stale)
-        for obligation in period.obligations
-        if slot in {None, obligation.slot.code}
+def _attempt(this: Pass, mailer: Mailer, letter: Letter) -> Attempt:
+    try:
+        answer = mailer.send(compose(letter, this.sender))
+    except MailRefused as error:
+        # Refused before it came to this message: the server wants nothing from us now.
+        return Attempt(str(error), mailer.transport, refused=error, lost=error.stage in {"connect", "auth"})
+    except (OSError, EOFError) as error:
+        return Attempt(f"{type(error).__name__}: {error}", mailer.transport, lost=True)
+    except Exception as error:  # a message that cannot be built must not silence the others
+        log.exception("digest %s cannot be sent", letter.id)
+        return Attempt("", refused=MailRefused(f"{type(error).__name__}: {error}", permanent=True))
+    return Attempt(answer, mailer.transport)
+
+
+def _record(this: Pass, letter: Letter, attempt: Attempt) -> None:
+    """The result of one try; does not commit."""
+    if attempt.refused is None and not attempt.lost:
+        connection = this.session.connection()
+        connection.execute(SENT, {"key": letter.id, "at": this.instant, "how": attempt.transport[:120]})
+        connection.execute(SETTLE, {"key": letter.id, "at": this.instant})
+        if letter.soft_bounces:
+            mailboxes.note_delivered(this.session, letter.person_id, this.today)
+        log.info("digest %s: %s", letter.id, attempt.answer)
+        this.result.sent += 1
+        return
+    digest = this.session.get_one(Digest, letter.id, populate_existing=True)
+    digest.last_error, digest.transport = attempt.answer[:2000], attempt.transport[:120]
+    digest.lease_until, digest.retry_at = None, None
+    refused = attempt.refused
+    digest.state = _state_after(this, digest, refused)
+    if digest.state == State.DEFERRED:
+        digest.retry_at = this.instant + back_off(digest.message_id, digest.attempts)
+        this.result.deferred += 1
+    else:
+        this.result.failed += 1
+
+
+def _state_after(this: Pass, digest: Digest, refused: MailRefused | None) -> State:
+    """What a try in vain makes of a digest; counts what speaks of the mailbox, once for each digest."""
+    bounce = refusal(str(refused), at_recipient=refused.stage == "rcpt") if refused is not None else None
+    if bounce is not None and digest.bounced_at is None:
+        digest.bounced_at = this.instant
+        died = mailboxes.count_bounce(this.session, digest.recipient_id, bounce, this.instant, str(refused))
+        if died:
+            return State.BOUNCED
+    if refused is None or not refused.permanent:
+        return State.DEFERRED
+    return State.BOUNCED if bounce is not None else State.FAILED
+
+
+# What happens once for each mail; core statements, because they are what one mail costs.
+_digest, _outbox = Digest.__table__, Outbox.__table__
+_OURS = and_(
+    _digest.c.id == bindparam("key"), _digest.c.state == State.READY, _digest.c.lease_until == bindparam("held")
+)
+TAKE = (
+    update(_digest)
+    .where(_OURS)
+    .values(state=State.SENDING, lease_until=bindparam("lease"), attempts=_digest.c.attempts + 1)
+)
+LET_GO = update(_digest).where(_OURS).values(lease_until=None)
+SENT = (
+    update(_digest)
+    .where(_digest.c.id == bindparam("key"))
+    .values(
+        state=State.SENT, sent_at=bindparam("at"), lease_until=None, retry_at=None, last_error="", bounced_at=None,
+        transport=bindparam("how"),
     )
-
-
-def _settle_failure(session: Session, digest_id: int, why: str, now: datetime, *, permanent: bool) -> None:
-    digest = session.get(Digest, digest_id)
-    assert digest is not None
-    digest.state, digest.last_error, digest.lease_until = ("failed" if permanent else "deferred"), why[:2000], None
-    wait = BACK_OFF[min(digest.attempts, len(BACK_OFF)) - 1]
-    digest.retry_at = None if permanent else now + timedelta(minutes=wait)
-
-
-def _host(sender: str) -> str:
-    return sender.rpartition("@")[2].strip("> ") or "localhost"
-
-
-def compose(digest: Digest, sender: str, address: str) -> EmailMessage:
-    """The stored digest as a message: text and HTML alternatives, UTF-8."""
-    message = EmailMessage()
-    message["Subject"] = digest.subject
-    message["From"] = sender
-    message["To"] = address
-    message["Message-ID"] = digest.message_id
-    message["Date"] = digest.created_at
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "All"
-    message.set_content(digest.body_text)
-    message.add_alternative(digest.body_html, subtype="html")
-    return message
+)  # fmt: skip
+SETTLE = (
+    update(_outbox)
+    .where(_outbox.c.digest_id == bindparam("key"), _outbox.c.settled_at.is_(None))
+    .values(settled_at=bindparam("at"), outcome="sent")
+)

@@ -8,13 +8,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
-from tracker.domain.evidence import can_transition, check_dates
+from tracker.domain.evidence import can_transition, check_dates, mend_by
 from tracker.domain.facts import Coverage, EvidenceState
 from tracker.domain.permissions import Action, Actor
 from tracker.errors import Conflict, InvalidInput, NotFound, TrackerError
 from tracker.models import Blob, Evidence, Obligation, Version
 from tracker.ports import StoredObject
 from tracker.queries.calendar import load_calendar
+from tracker.queries.catalogue import summary_until
 from tracker.queries.subjects import evidence_subject, require, task_subject
 from tracker.services import audit
 from tracker.services.assessment import OFFICE_ZONE, periods_of_slot, reassess
@@ -226,6 +227,7 @@ def _submittable(session: Session, actor: Actor, entry: SubmitEntry, now: dateti
         end=obligation.end,
         today=local_date(now, OFFICE_ZONE),
         late_reason=entry.late_reason,
+        dated_until=summary_until(obligation, slot.task),
     )
     return version
 
@@ -234,17 +236,19 @@ def _counting_instant(session: Session, version: Version, now: datetime) -> date
     """The instant that on-time is judged by: a first return, mended in time, keeps its place once (rules.md 5)."""
     if version.number == 1 or version.times_returned != 1:
         return now
+    # A withdrawn attempt between the return and this answer does not cost the place; another verdict does.
     before = session.scalar(
-        select(Version).where(Version.evidence_id == version.evidence_id, Version.number == version.number - 1)
+        select(Version)
+        .where(
+            Version.evidence_id == version.evidence_id, Version.number < version.number, Version.state != "withdrawn"
+        )
+        .order_by(Version.number.desc())
+        .limit(1)
     )
-    if before is None or before.submitted_at is None or before.decided_at is None:
+    if before is None or before.state != "returned" or before.submitted_at is None or before.decided_at is None:
         return now
-    calendar = load_calendar(session)
-    last_day = calendar.add_workdays(local_date(before.decided_at, OFFICE_ZONE), FIX_DAYS)
+    last_day = mend_by(before.decided_at, load_calendar(session), OFFICE_ZONE)
     return before.submitted_at if local_date(now, OFFICE_ZONE) <= last_day else now
-
-
-FIX_DAYS = 5  # workdays to mend a returned item (rules.md 5, product default)
 
 
 def _dated_warnings(version: Version) -> list[str]:

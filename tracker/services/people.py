@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.permissions import Actor, Role
 from tracker.errors import Conflict, InvalidInput, NotFound
 from tracker.models import Department, Task, User
-from tracker.services import audit
+from tracker.services import audit, flagging
 from tracker.services.accounts import hash_password, new_password, normal_email
 
 # These work for a department; the others stand above the departments or beside them.
@@ -134,11 +134,23 @@ def edit_user(
         for name in ("email", "name", "role", "department_id", "valid_until")
         if getattr(user, name) != getattr(good, name)
     }
+    held = user.department_id, user.role
     if changes:
         user.email, user.name, user.role = good.email, good.name, good.role
         user.department_id, user.valid_until = good.department_id, good.valid_until
         _note(session, actor, "user.changed", user, now, address, changes=changes)
+        if user.active and changes.keys() & {"department_id", "role"}:
+            _flag_rosters(session, actor, user, *held, now, address)
     return user
+
+
+def _flag_rosters(
+    session: Session, actor: Actor | None, user: User, department_id: int | None, role: str, now: datetime, address: str
+) -> None:
+    """Rosters that name the holder of an office are old once somebody else holds it (S6)."""
+    flagging.flag_rosters(
+        session, actor=actor, person=user, department_id=department_id, role=role, now=now, address=address
+    )
 
 
 def disable_user(session: Session, *, actor: Actor, user_id: int, now: datetime, address: str = "") -> User:
@@ -159,6 +171,7 @@ def disable_account(session: Session, *, actor: Actor | None, user: User, now: d
     for task in tasks:
         task.contact_id = None
     _note(session, actor, "user.disabled", user, now, address, tasks=[task.code for task in tasks])
+    _flag_rosters(session, actor, user, user.department_id, user.role, now, address)
     return user
 
 

@@ -12,6 +12,7 @@ from tracker.domain.calendar import WorkCalendar, local_date
 from tracker.domain.facts import ObligationPlan, PeriodPlan
 from tracker.domain.obligations import plan_obligations
 from tracker.domain.periods import plan_periods, rule_from_catalogue
+from tracker.domain.requests import effective_due
 from tracker.models import Obligation, Period, Task
 from tracker.queries.calendar import load_calendar
 from tracker.services.assessment import OFFICE_ZONE, reassess, slot_rule
@@ -72,7 +73,7 @@ def _generate_task(
             known[plan.period_no] = period
             session.add(period)
             added += 1
-        elif period.due != plan.due and not period.complete:
+        elif period.due != effective_due(plan.due, period.extended_to) and not period.complete:
             moved += 1
         elif period.complete:
             continue  # judged; its dates are history
@@ -83,19 +84,28 @@ def _generate_task(
         for obligation in plan_obligations(rule, slot_rule(slot), plans, task.plan_year, calendar)
     ]
     slots = {slot.code: slot.id for slot in task.slots}
-    obligations = _set_obligations(session, known, wanted, slots)
+    computed = {plan.period_no: plan.due for plan in plans}
+    obligations = _set_obligations(session, known, wanted, slots, computed)
     return (added, obligations, moved), list(known.values())
 
 
 def _set_dates(period: Period, plan: PeriodPlan, calendar: WorkCalendar) -> None:
-    period.start, period.end, period.due = plan.start, plan.end, plan.due
+    period.start, period.end = plan.start, plan.end
+    period.due = effective_due(plan.due, period.extended_to)
+    if period.extended_to is not None:
+        period.original_due = plan.due
     period.milestones = [[day.isoformat(), text] for day, text in plan.milestones]
-    period.tentative = calendar.is_tentative(plan.end, plan.due)
+    period.tentative = calendar.is_tentative(plan.end, period.due)
 
 
 def _set_obligations(
-    session: Session, periods: dict[str, Period], wanted: Iterable[ObligationPlan], slots: dict[str, int]
+    session: Session,
+    periods: dict[str, Period],
+    wanted: Iterable[ObligationPlan],
+    slots: dict[str, int],
+    computed: dict[str, date],
 ) -> int:
+    """Adds or moves what the slots owe; `computed`: the periods' deadlines without any extension."""
     known = {
         (period_no, obligation.slot_id, obligation.cycle_no): obligation
         for period_no, period in periods.items()
@@ -113,6 +123,9 @@ def _set_obligations(
             )
             session.add(obligation)
             added += 1
-        obligation.start, obligation.end, obligation.due = plan.start, plan.end, plan.due
+        obligation.start, obligation.end = plan.start, plan.end
+        # What falls due with its period is extended along with it.
+        along = period.extended_to if plan.due == computed[plan.period_no] else None
+        obligation.due = effective_due(plan.due, along)
         obligation.required, obligation.min_count = plan.required, plan.min_count
     return added

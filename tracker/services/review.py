@@ -14,7 +14,10 @@ from tracker.models import Review, Version
 from tracker.queries.subjects import evidence_subject, require
 from tracker.services import audit
 from tracker.services.assessment import OFFICE_ZONE, periods_of_slot, reassess
+from tracker.services.flagging import confirm_flag, mark
 from tracker.services.telling import recipients, tell
+
+__all__ = ["confirm_flag", "decide", "flag", "void"]
 
 REASON_CODES = tuple(f"R{number:02}" for number in range(1, 13))
 VERDICTS = {"accepted", "returned", "rejected"}
@@ -142,8 +145,7 @@ def flag(
         raise InvalidInput("reason_required", field="reason")
     if version.state != "accepted":
         raise Conflict("state_changed", state=version.state)
-    version.flags = sorted({*version.flags, flag})
-    version.flagged_on = version.flagged_on or local_date(now, OFFICE_ZONE)
+    mark(version, flag, local_date(now, OFFICE_ZONE))
     audit.record(
         session, now=now, actor=actor, action="evidence.flagged", subject="version", subject_id=version.id,
         office_id=version.office_id, address=address, flag=flag, reason=reason.strip(),

@@ -33,6 +33,7 @@ from tracker.queries.calendar import forget_calendar, load_calendar
 from tracker.queries.ladders import forget_ladders, load_ladders
 from tracker.services import clocks, notices
 from tracker.services.assessment import OFFICE_ZONE, reassess
+from tracker.services.calendar_admin import needs_next_table, warn_of_missing_table
 from tracker.services.jobs import write
 from tracker.services.telling import people_at, recipients, remind, tell
 
@@ -105,6 +106,7 @@ def sweep(session: Session, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> S
     _each(this, Period, _sweep_period, this.result.failed)
     _each(this, Clock, _sweep_clock, this.result.failed_clocks)
     _plan_weekly_pages(this)
+    _warn_of_the_calendar(this)
     return this.result
 
 
@@ -259,6 +261,13 @@ def _sweep_clock(this: _Pass, clock_id: int) -> None:
             this.session, people, office_id=clock.office_id, clock_id=clock.id, rung=rung.code, owed_on=rung.on,
             kind=Kind(kind.value), now=this.now, pre_holiday=rung.pre_holiday,
         )  # fmt: skip
+
+
+def _warn_of_the_calendar(this: _Pass) -> None:
+    if needs_next_table(this.calendar, this.today):
+        write(this.session)
+        warn_of_missing_table(this.session, now=this.now, today=this.today)
+        this.session.commit()
 
 
 def _plan_weekly_pages(this: _Pass) -> None:

@@ -7,11 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from tracker.domain.escalation import holders
 from tracker.models import Delegation, Outbox, Reminder, Task, User
 
 # Steps of the escalation path (domain.reminders.STEPS). Whoever is missing is replaced by the next one up.
 STEPS = ("contact", "dept_head")
-FIRST = {"director", "secretary"}
 
 
 def tell(
@@ -99,12 +99,7 @@ def recipients(session: Session, task: Task, roles: tuple[str, ...]) -> list[Use
 def people_at(
     session: Session, office_id: int, department_id: int, roles: Sequence[str], contact_id: int | None = None
 ) -> list[User]:
-    """Active people of an office at steps of its escalation path, each once, ordered by id.
-
-    contact, dept_head: of the department; a named contact stands for all of them, and the legal office's clerks
-    are its reviewers. legal: the head of the legal office. deputy: 分管领导. first: director and secretary. A step
-    that nobody holds is taken by the next one up that somebody holds.
-    """
+    """Active people of an office at steps of its escalation path: `domain.escalation.holders`."""
     people = session.scalars(
         select(User)
         .where(User.office_id == office_id, User.active.is_(True))
@@ -114,22 +109,7 @@ def people_at(
         )
         .order_by(User.id)
     ).all()
-    own = [person for person in people if person.department_id == department_id]
-    named = [person for person in own if person.id == contact_id]
-    steps = {
-        "contact": named or [person for person in own if person.role in {"contact", "reviewer"}],
-        "dept_head": [person for person in own if person.role in {"dept_head", "legal_head"}],
-        "legal": [person for person in people if person.role == "legal_head"],
-        "deputy": [person for person in people if person.role == "deputy"],
-        "first": [person for person in people if person.role in FIRST],
-    }
-    order = list(steps)
-    chosen: dict[int, User] = {}
-    for role in roles:
-        holders = next((steps[step] for step in order[order.index(role) :] if steps[step]), [])
-        for person in holders:
-            chosen[person.id] = person
-    return sorted(chosen.values(), key=lambda person: person.id)
+    return holders(people, department_id, roles, contact_id)
 
 
 def delegates(session: Session, people: Iterable[User], today: date) -> dict[int, list[User]]:

@@ -15,13 +15,22 @@ BLUEPRINTS = (
     "board",
     "review",
     "overview",
+    "requests",
+    "absences",
     "attention",
+    "pressing",
+    "ladders",
+    "ledger",
+    "rehearsal",
     "people",
     "catalogue",
     "calendar",
+    "events",
     "system",
     "first_run",
     "mailbox",
+    "inbox",
+    "tomorrow",
 )
 
 

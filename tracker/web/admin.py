@@ -19,7 +19,7 @@ from tracker.web.messages import explain
 
 def page(template: str, status: int = 200, **values: Any) -> ResponseReturnValue:
     """One of the administrator's pages, with the tabs to the others."""
-    tabs = nav.admin_entries(current_app, base.current_person())
+    tabs = nav.admin_entries(current_app)
     return make_response(render_template(template, admin_tabs=tabs, **values), status)
 
 

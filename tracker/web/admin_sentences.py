@@ -69,6 +69,7 @@ ADMIN_SENTENCES: dict[str, str] = {
     "target_incomplete": N_("目标值和比较方式要么都填，要么都不填。"),
     # calendar
     "calendar_json": N_("不是 JSON 文件，或者已损坏。没有导入任何内容。"),
+    "calendar_ics": N_("日历文件（.ics）读不出来。没有导入任何内容。"),
     "calendar_exists": N_("%(year)s 年已经有节假日表。"),
     "calendar_missing": N_("%(year)s 年还没有节假日表，请先导入或建立。"),
     "day_kind_unknown": N_("请选择这一天是放假、调休上班，还是照常。"),

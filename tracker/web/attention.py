@@ -6,7 +6,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from tracker.db import db
-from tracker.domain.permissions import Action, Actor
+from tracker.domain.permissions import Action, Actor, can
 from tracker.queries import attention as queries
 from tracker.queries.attention import AttentionFilter, Line, WeakPeriod
 from tracker.queries.calendar import load_calendar
@@ -78,6 +78,7 @@ def index() -> ResponseReturnValue:
         cycles={number: words.short_cycle(number) for number in {line.cycle_no for line in lines}},
         english=is_english(),
         at=today(),
+        may_press=can(actor, Action.PRESS) and kind in {"late", "stale", "insufficient"},
     )
 
 

@@ -120,7 +120,7 @@ def home() -> ResponseReturnValue:
 @blueprint.get("/admin/")
 def admin() -> ResponseReturnValue:
     """The first of the administrator's pages that this person may open."""
-    pages = nav.admin_entries(current_app, base.current_person())
+    pages = nav.admin_entries(current_app)
     if not pages:
         raise Forbidden("not_allowed")
     return redirect(pages[0].path)

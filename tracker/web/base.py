@@ -17,7 +17,7 @@ from tracker.domain.calendar import local_date
 from tracker.domain.permissions import Action, Actor, EvidenceSubject, TaskSubject
 from tracker.models import User
 from tracker.ports import ObjectStore
-from tracker.queries import subjects
+from tracker.queries import delegations, subjects
 
 View = TypeVar("View", bound=Callable[..., Any])
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
@@ -111,8 +111,15 @@ def current_person() -> User:
 
 
 def current_actor() -> Actor:
-    """Whoever is signed in, as `domain.permissions` wants it; 401 when nobody is."""
-    return subjects.actor_of(current_person())
+    """Whoever is signed in, as `domain.permissions` wants it; 401 when nobody is.
+
+    A delegate holds the rights of whom he stands in for today (`queries.delegations`).
+    """
+    person = current_person()
+    known: Actor | None = g.get("actor")
+    if known is None or known.id != person.id:
+        g.actor = known = delegations.acting_actor(db.session(), person, today())
+    return known
 
 
 def require(action: Action, subject: TaskSubject | EvidenceSubject | None = None) -> Actor:

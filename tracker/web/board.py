@@ -85,6 +85,7 @@ def index() -> ResponseReturnValue:
         cycles=_month_cycles(board),
         at=today(),
         may_review=can(actor, Action.SEE_QUEUE),
+        may_press=can(actor, Action.PRESS),
         chosen=bool(wanted.part or wanted.department or wanted.light),
     )
 
@@ -111,6 +112,7 @@ def period(period_id: int) -> ResponseReturnValue:
         short_cycle=words.short_cycle,
         at=today(),
         may_review=can(actor, Action.SEE_QUEUE),
+        may_press=can(actor, Action.PRESS),
     )
 
 

@@ -9,12 +9,13 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
+from tracker.adapters.calendar_files import read_table
 from tracker.db import db
 from tracker.domain.calendar import YearTable
 from tracker.domain.permissions import Action, Actor
 from tracker.errors import InvalidInput, TrackerError
 from tracker.models import CalendarYear
-from tracker.queries.calendar import load_calendar
+from tracker.queries.calendar import forget_calendar, load_calendar
 from tracker.services import calendar_admin as verbs
 from tracker.web import base
 from tracker.web.admin import number_given, page, uploaded
@@ -110,7 +111,7 @@ def _why(error: InvalidInput) -> str:
         "date": _("日期要写成 2026-10-01。"),
         "other_year": _("日期不属于这一年。"),
         "twice": _("同一天写了两次。"),
-        "no_days_off": _("表里没有放假的日子。"),
+        "no_days_off": _("表里没有这一年放假的日子。"),
     }
     reason = reasons.get(str(error.data.get("why")), "")
     if isinstance(row, int):
@@ -120,23 +121,49 @@ def _why(error: InvalidInput) -> str:
 
 @blueprint.post("/import")
 def import_file() -> ResponseReturnValue:
+    """A chosen file is shown with all that it would move; the confirmed table is put in force."""
     actor = _actor()
+    year = number_given("year") or base.today().year
+    confirmed = request.form.get("table", "")
     try:
-        data, name = uploaded(most=MOST_BYTES)
-        try:
-            table = json.loads(data.decode("utf-8-sig"))
-        except (ValueError, RecursionError) as error:
-            raise InvalidInput("calendar_json") from error
+        if confirmed:
+            table, name = _confirmed(confirmed), request.form.get("source", "")
+        else:
+            data, name = uploaded(most=MOST_BYTES)
+            table = read_table(data, year)
         change = verbs.import_table(
             db.session(), actor=actor, data=table, source=name, now=base.now(), address=base.address()
         )
     except InvalidInput as error:
         db.session.rollback()
         sentence = _why(error) if error.code == "calendar_invalid" else explain(error)
-        return _index(number_given("year") or base.today().year, status_of(error), sentence)
+        return _index(year, status_of(error), sentence)
+    if not confirmed:
+        return _preview(change, {"table": json.dumps(table), "source": name}, url_for("calendar.import_file"))
     base.commit()
+    return _done(change)
+
+
+def _confirmed(text: str) -> Any:
+    """The table that the preview carried; it is checked again like any other."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("calendar_json") from error
+
+
+def _preview(change: verbs.CalendarChange, values: dict[str, str], action: str) -> ResponseReturnValue:
+    """What would move. Nothing is kept of it: the transaction is taken back."""
+    db.session.rollback()
+    forget_calendar(db.session())
+    return page("calendar/moves.html", 200, change=change, values=values, action=action, done=False)
+
+
+def _done(change: verbs.CalendarChange) -> ResponseReturnValue:
     flash(_told(change), "good")
-    return redirect(url_for("calendar.index", year=change.year))
+    if not change.moves:
+        return redirect(url_for("calendar.index", year=change.year))
+    return page("calendar/moves.html", 200, change=change, values={}, action="", done=True)
 
 
 @blueprint.post("/<int:year>/start")
@@ -146,8 +173,7 @@ def start(year: int) -> ResponseReturnValue:
         raise InvalidInput("year_invalid", low=2000, high=2100)
     change = verbs.start_table(db.session(), actor=actor, year=year, now=base.now(), address=base.address())
     base.commit()
-    flash(_told(change), "good")
-    return redirect(url_for("calendar.index", year=year))
+    return _done(change)
 
 
 @blueprint.post("/day")
@@ -157,14 +183,15 @@ def set_day() -> ResponseReturnValue:
         day = date.fromisoformat(form.get("day", ""))
     except ValueError as error:
         raise InvalidInput("date_invalid", field="day") from error
+    kind, name = form.get("kind", ""), form.get("name", "")
     try:
         change = verbs.set_day(
-            db.session(), actor=actor, day=day, kind=form.get("kind", ""), name=form.get("name", ""), now=base.now(),
-            address=base.address(),
-        )  # fmt: skip
+            db.session(), actor=actor, day=day, kind=kind, name=name, now=base.now(), address=base.address()
+        )
     except TrackerError as error:
         db.session.rollback()
         return _index(day.year, status_of(error), explain(error), day)
+    if form.get("look"):
+        return _preview(change, {"day": day.isoformat(), "kind": kind, "name": name}, url_for("calendar.set_day"))
     base.commit()
-    flash(_told(change), "good")
-    return redirect(url_for("calendar.index", year=day.year))
+    return _done(change)

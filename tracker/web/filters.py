@@ -82,6 +82,8 @@ def due_words(due: date, today: date, calendar: WorkCalendar | None = None) -> s
 
 def cycle_name(no: str, year: int) -> str:
     """Y, H1, Q3, M10 of a year, or a calendar date, as a name: 2026年度, 2026年上半年, 2026年第三季度, 2026年10月."""
+    if event := re.fullmatch(r"E(\d+)", no):
+        return gettext("%(year)s年第%(number)s件", year=year, number=int(event.group(1)))
     matched = re.fullmatch(r"([HQM])(\d{1,2})", no)
     if no == "Y":
         return gettext("%(year)s年度", year=year)

@@ -1,4 +1,8 @@
-"""The mailbox of the embedded run: what the product sent, to look at. Only there and only on this machine."""
+"""The mailbox of the embedded run: what the product sent, to look at.
+
+It exists only while mail stays in that mailbox: in the demo for everybody on this machine, else for the
+system administrator. Where a real mail server is set there is no such page.
+"""
 
 import email
 import email.policy
@@ -9,11 +13,14 @@ from email.utils import parsedate_to_datetime
 from mailbox import Maildir
 from pathlib import Path
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from tracker.errors import NotFound
-from tracker.web.base import on_loopback, public, settings
+from tracker.web import guard
+from tracker.web.base import current_person, page_of_request, public, settings
+from tracker.web.nav import is_demo_here, reads_mailbox
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
 
@@ -33,9 +40,24 @@ class Item:
     at: datetime | None
 
 
+@blueprint.before_request
+def ask() -> ResponseReturnValue | None:
+    """Who may read it; the pages are marked public because the demo's readers need not sign in."""
+    if not settings().mail_sink:
+        raise NotFound("not_found")
+    if is_demo_here():
+        return None
+    if not current_user.is_authenticated:
+        return guard.to_login()
+    person = current_person()
+    if not reads_mailbox(person):
+        raise NotFound("not_found")
+    return redirect(url_for("auth.password", next=page_of_request())) if guard.wants_new_password(person) else None
+
+
 def _box() -> Maildir:
     folder = settings().data / "mail"
-    if not settings().demo or not on_loopback() or not folder.is_dir():
+    if not folder.is_dir():
         raise NotFound("not_found")
     return Maildir(folder, create=False)
 
@@ -68,7 +90,7 @@ def _newest(box: Maildir) -> list[str]:
 def index() -> ResponseReturnValue:
     box = _box()
     items = [_item(key, _message(box, key)) for key in _newest(box)]
-    return render_template("mailbox/index.html", items=items)
+    return render_template("mailbox/index.html", items=items, demo=is_demo_here())
 
 
 @blueprint.get("/<key>")
@@ -77,7 +99,12 @@ def show(key: str) -> ResponseReturnValue:
     box = _box()
     message = _message(box, key)
     plain = message.get_body(("plain",))
-    return render_template("mailbox/show.html", item=_item(key, message), text=plain.get_content() if plain else "")
+    return render_template(
+        "mailbox/show.html",
+        item=_item(key, message),
+        text=plain.get_content() if plain else "",
+        demo=is_demo_here(),
+    )
 
 
 @blueprint.get("/<key>/html")

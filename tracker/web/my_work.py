@@ -6,12 +6,11 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from tracker.db import db
-from tracker.domain.calendar import local_date
+from tracker.domain.evidence import mend_by
 from tracker.domain.permissions import LEGAL, OWNERS
 from tracker.errors import Forbidden
 from tracker.queries.calendar import load_calendar
 from tracker.queries.my_work import GROUPS, WorkRow, my_work
-from tracker.services.evidence import FIX_DAYS
 from tracker.web import base
 from tracker.web.filters import zh_en
 from tracker.web.locale import gettext
@@ -48,7 +47,7 @@ def fix_by(decided_at: datetime | None) -> date | None:
     """The last day on which a returned piece can be mended in time."""
     if decided_at is None:
         return None
-    return load_calendar(db.session()).add_workdays(local_date(decided_at, base.zone()), FIX_DAYS)
+    return mend_by(decided_at, load_calendar(db.session()), base.zone())
 
 
 def _act(row: WorkRow) -> tuple[str, bool]:

@@ -6,7 +6,6 @@ from flask import Flask, request
 
 from tracker.domain.permissions import LEADERS, LEGAL, OWNERS, Action, Role, can
 from tracker.models import User
-from tracker.queries.subjects import actor_of
 from tracker.web import base
 from tracker.web.locale import gettext as _
 
@@ -25,18 +24,22 @@ ADMIN = (
     (Action.MANAGE_PEOPLE, "/admin/people"),
     (Action.MANAGE_CATALOGUE, "/admin/catalogue"),
     (Action.MANAGE_CALENDAR, "/admin/calendar"),
+    (Action.MANAGE_CHANNELS, "/admin/channels"),
+    (Action.SEE_MAIL_QUEUE, "/mail"),
     (Action.SEE_SYSTEM, "/admin/system"),
     (Action.SEE_AUDIT, "/admin/audit"),
 )
 
 
-def admin_entries(app: Flask, user: User) -> list[Entry]:
-    """The administrator's pages that this person may open."""
-    actor = actor_of(user)
+def admin_entries(app: Flask) -> list[Entry]:
+    """The administrator's pages that whoever is signed in may open."""
+    actor = base.current_actor()
     labels = {
         "/admin/people": _("人员和部门"),
         "/admin/catalogue": _("任务目录"),
         "/admin/calendar": _("工作日历"),
+        "/admin/channels": _("通知渠道"),
+        "/mail": _("邮件队列"),
         "/admin/system": _("系统状态"),
         "/admin/audit": _("审计日志"),
     }
@@ -44,9 +47,31 @@ def admin_entries(app: Flask, user: User) -> list[Entry]:
     return [Entry(entry.label, entry.path, request.path.startswith(entry.path)) for entry in found]
 
 
+def follow_entries(app: Flask) -> list[Entry]:
+    """The pages by which things are pressed forward, as far as whoever is signed in may open them."""
+    actor = base.current_actor()
+    works = actor.role in OWNERS | LEGAL
+    wanted = [
+        (works or can(actor, Action.SEE_NOTICES), _("督办单"), "/notices"),
+        (works or actor.role in LEADERS, _("申请"), "/requests"),
+        (works or can(actor, Action.SEE_BOARD), _("事项登记"), "/events"),
+        (can(actor, Action.SEE_LEDGER), _("催办记录"), "/ledger"),
+        (can(actor, Action.SEE_LEDGER), _("明日将发"), "/tomorrow"),
+        (can(actor, Action.SEE_LADDERS), _("提醒步骤"), "/ladders"),
+        (can(actor, Action.SEE_LADDERS), _("全年预演"), "/rehearsal"),
+    ]
+    return [Entry(label, path, _is_here(path)) for allowed, label, path in wanted if allowed and _exists(app, path)]
+
+
+def section_tabs(app: Flask) -> list[Entry]:
+    """The tabs above a page of the follow-up section; none elsewhere."""
+    tabs = follow_entries(app)
+    return tabs if any(tab.current for tab in tabs) else []
+
+
 def entries(app: Flask, user: User) -> list[Entry]:
     """What this person finds in the bar."""
-    actor = actor_of(user)
+    actor = base.current_actor()
     wanted: list[tuple[bool, str, str]] = [
         (actor.role in OWNERS | LEGAL, _("我的任务"), "/my"),
         (can(actor, Action.SEE_BOARD), _("看板"), "/board"),
@@ -54,12 +79,21 @@ def entries(app: Flask, user: User) -> list[Entry]:
         (can(actor, Action.SEE_BOARD), _("关注"), "/attention"),
         (can(actor, Action.SEE_OVERVIEW), _("总览"), "/overview"),
     ]
-    found = [Entry(label, path, _is_here(path)) for allowed, label, path in wanted if allowed and _exists(app, path)]
-    admin = admin_entries(app, user)
+    home = _home_of_tasks(actor.role) if request.path.startswith("/tasks/") else ""
+    found = [
+        Entry(label, path, path == home or _is_here(path))
+        for allowed, label, path in wanted
+        if allowed and _exists(app, path)
+    ]
+    follow = follow_entries(app)
+    if follow:
+        found.append(Entry(_("督促"), follow[0].path, any(entry.current for entry in follow)))
+    admin = admin_entries(app)
     if admin:
-        found.append(Entry(_("管理"), admin[0].path, request.path.startswith("/admin")))
-    if base.settings().demo and base.on_loopback() and _exists(app, "/mailbox"):
-        found.append(Entry(_("演示邮箱"), "/mailbox/", _is_here("/mailbox")))
+        found.append(Entry(_("管理"), admin[0].path, any(entry.current for entry in admin)))
+    if reads_mailbox(user) and _exists(app, "/mailbox"):
+        label = _("演示邮箱") if is_demo_here() else _("本机邮箱")
+        found.append(Entry(label, "/mailbox/", _is_here("/mailbox")))
     found.append(Entry(_("帮助"), "/help", _is_here("/help")))
     return found
 
@@ -74,13 +108,27 @@ def landing(app: Flask, user: User) -> str:
     elif role in OWNERS:
         wished = "/my"
     else:
-        admin = admin_entries(app, user)
+        admin = admin_entries(app)
         wished = admin[0].path if admin else "/help"
     return wished if _exists(app, wished) else "/help"
 
 
+def is_demo_here() -> bool:
+    """Whether this is the demo, seen from the machine that it runs on."""
+    return base.settings().demo and base.on_loopback()
+
+
+def reads_mailbox(user: User) -> bool:
+    """Whether this person may read what the product mailed, while it stays in the embedded mailbox."""
+    return base.settings().mail_sink and (is_demo_here() or Role(user.role) == Role.SYSADMIN)
+
+
+def _home_of_tasks(role: Role) -> str:
+    """The entry under which the pages of the tasks belong: one's own list, or the board that shows all."""
+    return "/my" if role in OWNERS else "/board"
+
+
 def _is_here(path: str) -> bool:
-    # A task is worked on from the list that it was opened from; the clerk's list is the usual one.
     return request.path == path or request.path.startswith(path + "/")
 
 

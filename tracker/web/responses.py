@@ -18,7 +18,7 @@ from tracker.web import base
 from tracker.web.locale import LOCALES, select
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
-from tracker.web.nav import entries
+from tracker.web.nav import entries, section_tabs
 
 # Nothing from elsewhere, nothing inline (I9). pdf.js and previews make images and fonts from memory.
 POLICY = (
@@ -213,6 +213,7 @@ def _install_templates(app: Flask) -> None:
             "_": _,
             "person": person,
             "nav_entries": entries(app, person) if person else [],
+            "section_tabs": section_tabs(app) if person else [],
             "tentative_years": _tentative_years() if person else [],
             "locales": LOCALES,
             "locale": select(),

@@ -15,6 +15,7 @@ from tracker.queries import review_queue as queries
 from tracker.queries.calendar import load_calendar
 from tracker.queries.review_queue import Desk, QueueFilter
 from tracker.services import review as verbs
+from tracker.services.flagging import CONFIRMABLE
 from tracker.web import vocabulary as words
 from tracker.web.base import address, commit, now, require, today, zone
 from tracker.web.locale import gettext as _
@@ -129,6 +130,8 @@ def _show(
         reviewer=reviewer,
         may_decide=reviewer and found.state == "submitted" and can(actor, Action.REVIEW, found.subject) and not own,
         may_flag=found.state == "accepted" and can(actor, Action.FLAG, found.subject),
+        confirmable=bool(found.flags) and set(found.flags) <= CONFIRMABLE,
+        stale_words=words.stale_words(),
         may_void=found.state == "accepted" and can(actor, Action.VOID, found.subject),
         second=found.kind == "continuation" and actor.role is not Role.LEGAL_HEAD,
         reasons=words.return_reasons(),
@@ -187,10 +190,10 @@ def _place(actor: Actor, version_id: int) -> queries.Place:
     return queries.find_place(db.session(), actor.office_id, _filter(), found.id, found.submitted_at)
 
 
-@blueprint.post("/<int:version_id>/<any(flag, void):act>")
+@blueprint.post("/<int:version_id>/<any(flag, void, confirm):act>")
 def invalidate(version_id: int, act: str) -> ResponseReturnValue:
-    """Marks accepted material as no longer valid, or voids it; both with a reason."""
-    actor = require(Action.FLAG if act == "flag" else Action.VOID)
+    """Marks accepted material as no longer valid, confirms what an event marked, or voids it; all with a reason."""
+    actor = require(Action.VOID if act == "void" else Action.FLAG)
     reason = request.form.get("reason", "")
     try:
         if act == "flag":
@@ -199,6 +202,11 @@ def invalidate(version_id: int, act: str) -> ResponseReturnValue:
                 now=now(), address=address(),
             )  # fmt: skip
             said = _("已标记失效，责任部门会在任务页看到原因。")
+        elif act == "confirm":
+            verbs.confirm_flag(
+                db.session(), actor=actor, version_id=version_id, reason=reason, now=now(), address=address()
+            )  # fmt: skip
+            said = _("已确认仍然有效，标记已去掉。")
         elif request.form.get("sure") != "yes":
             raise InvalidInput("void_not_confirmed", field="sure")
         else:

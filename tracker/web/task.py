@@ -12,16 +12,20 @@ from werkzeug.datastructures import MultiDict
 from tracker.db import db
 from tracker.domain.calendar import local_date
 from tracker.domain.evidence import LATE_DAYS, guess_dates
-from tracker.domain.permissions import LEGAL, OWNERS, Action, TaskSubject, can
+from tracker.domain.facts import DeadlineKind
+from tracker.domain.permissions import LEGAL, OWNERS, Action, Actor, TaskSubject, can
+from tracker.domain.reminders import ladder_kind
+from tracker.domain.requests import RequestKind, may_ask
 from tracker.errors import InvalidInput, NotFound, TrackerError
 from tracker.models import Obligation, Task
 from tracker.queries import evidence as reads
 from tracker.queries.evidence import Place, VersionRow
+from tracker.queries.requests import requests_of_period
 from tracker.queries.subjects import task_subject
 from tracker.queries.task_page import Card, TaskPage, load_task, task_page
 from tracker.services import evidence, indicators
 from tracker.services.evidence import SubmitEntry
-from tracker.web import base
+from tracker.web import base, request_words
 from tracker.web import task_words as words
 from tracker.web.filters import day_full
 from tracker.web.locale import gettext as _
@@ -44,7 +48,7 @@ def _helpers() -> dict[str, Any]:
         "short_cycle": short_cycle,
         "guess": guess_for,
         "late_days": LATE_DAYS,
-    }
+    } | request_words.helpers()
 
 
 def guess_for(row: VersionRow, card: Any) -> dict[str, date | None]:
@@ -84,7 +88,13 @@ def _render(
         actor=actor,
         insider=insider,
         may_upload=can(actor, Action.UPLOAD, subject),
+        may_press=can(actor, Action.PRESS),
+        may_see_ledger=can(actor, Action.SEE_LEDGER),
+        ladder_kind=ladder_kind(DeadlineKind(task.deadline_kind), page.period.period_no if page.period else "Y"),
         may_submit=can(actor, Action.SUBMIT, subject),
+        may_ask=may_ask(RequestKind.ZERO_REPORT, actor, subject),
+        asks=_asks(actor, subject, page, base.today()),
+        asked=requests_of_period(session, page.period.id, page.id) if page.period else [],
         may_record=can(actor, Action.RECORD_INDICATOR, subject),
         problem=problem,
         problem_text=explain(problem) if problem else "",
@@ -95,6 +105,20 @@ def _render(
         back=_way_back(),
     )
     return html, status_of(problem) if problem else 200
+
+
+def _asks(actor: Actor, subject: TaskSubject, page: TaskPage, today: date) -> list[tuple[str, str]]:
+    """What this person may ask about the period now: kind and the words of its link."""
+    period = page.period
+    if period is None:
+        return []
+    open_ = not period.complete and not period.waived and today < period.due
+    found = [
+        (RequestKind.EXTENSION, _("申请延期"), open_ or (page.deadline_kind == "event" and not period.complete)),
+        (RequestKind.WAIVER, _("申请免报"), open_),
+        (RequestKind.OWNER_CHANGE, _("申请调整责任部门"), True),
+    ]
+    return [(kind.value, word) for kind, word, now in found if now and may_ask(kind, actor, subject)]
 
 
 def _is_aside(card: Card, page: TaskPage, today: date) -> bool:
@@ -219,6 +243,7 @@ def declare(version_id: int) -> ResponseReturnValue:
     obligation_id = request.form.get("obligation", type=int) or 0
     draft = request.form.get("draft", type=int)
     place = reads.place_of_obligation(session, obligation_id)
+    base.require(Action.SUBMIT, task_subject(session.get_one(Task, place.task_id)))
     try:
         if draft:
             evidence.withdraw(session, actor=actor, version_id=draft, now=base.now(), address=base.address())
@@ -243,6 +268,7 @@ def record(period_id: int, indicator_id: int) -> ResponseReturnValue:
     """One value of one indicator with its qualifier, as-of date and proof."""
     session = db.session()
     place = reads.place_of_period(session, period_id)
+    base.require(Action.RECORD_INDICATOR, task_subject(session.get_one(Task, place.task_id)))
     form = request.form
     try:
         as_of = _day(form.get("as_of"))

@@ -38,6 +38,10 @@ def period_word(light: str, reasons: Iterable[str], *, complete: bool = False, b
         "tentative": gettext("期限暂定"),
     }
     known = set(reasons)
+    if "waived" in known:
+        return gettext("免报")
+    if "zero_report" in known:
+        return gettext("零报告")
     if light in {"red", "yellow"}:
         for reason in WEIGHT:
             if reason in known:
@@ -53,10 +57,16 @@ def chip_word(chip: PeriodChip, today: date) -> str:
     return period_word(chip.light, chip.reasons, complete=chip.complete, begun=chip.start <= today)
 
 
+def _filled_word(card: Card) -> str:
+    if card.zero_report and not card.accepted:
+        return gettext("零报告")
+    return gettext("将过期") if card.soon_stale else gettext("已采纳")
+
+
 def card_word(card: Card, today: date) -> str:
     """What a slot's light says: 缺 1 份, 已采纳, 退回, 需更新 …"""
     if card.state == "filled":
-        return gettext("将过期") if card.soon_stale else gettext("已采纳")
+        return _filled_word(card)
     if card.state == "submitted":
         return gettext("待审核")
     if card.state == "stale":
@@ -110,13 +120,14 @@ def cycle_word(cycle: str) -> str:
 
 def rung_sentence(rung: str, people: str) -> str:
     """A sent reminder as a sentence."""
-    kind, _sep, _rest = rung.partition("/")
+    # The deadline of a cycle inside the period, or an extended one, stands before the rung: M03/T-7.
+    kind, step = rung.partition("/")[0], rung.rpartition("/")[2]
     if kind == "stale":
         return gettext("材料失效提醒已发给 %(people)s", people=people)
     if kind == "soon_stale":
         return gettext("材料即将失效提醒已发给 %(people)s", people=people)
-    if kind.startswith("T-"):
-        return gettext("到期前 %(days)s 天的提醒已发给 %(people)s", days=kind[2:], people=people)
+    if step.startswith("T-"):
+        return gettext("到期前 %(days)s 天的提醒已发给 %(people)s", days=step[2:], people=people)
     return gettext("逾期提醒已发给 %(people)s", people=people)
 
 
@@ -139,6 +150,8 @@ def happening_sentence(event: Happening, slots: dict[str, Any]) -> str:
         "evidence.returned": gettext("%(actor)s 退回了“%(file)s”：%(reasons)s"),
         "evidence.rejected": gettext("%(actor)s 未采纳“%(file)s”：%(reasons)s"),
         "evidence.flagged": gettext("%(actor)s 标记“%(file)s”已失效"),
+        "evidence.requirement_changed": gettext("%(actor)s 变更了佐证要求，“%(file)s”须在30天内确认或更换"),
+        "evidence.confirmed": gettext("%(actor)s 确认“%(file)s”仍然有效"),
         "evidence.voided": gettext("%(actor)s 作废了“%(file)s”"),
     }
     return sentences.get(event.kind, event.kind) % words

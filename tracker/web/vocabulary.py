@@ -33,6 +33,8 @@ def tile_words() -> dict[str, str]:
         "tentative": _("暂定"),
         "in_review": _("待审"),
         "complete": _("完成"),
+        "zero_report": _("零报告"),
+        "waived": _("免报"),
         "on_schedule": _("正常"),
         "not_due": _("进行"),
         "later": _("未到"),
@@ -53,6 +55,8 @@ def reason_sentences() -> dict[str, str]:
         "tentative": _("节假日表未导入，期限为暂定"),
         "in_review": _("已全部提交，等待审核"),
         "complete": _("已完成"),
+        "zero_report": _("零报告，本期无此事项"),
+        "waived": _("免报，这一期不用交"),
         "on_schedule": _("按进度进行"),
         "not_due": _("离期限还早"),
     }
@@ -66,6 +70,8 @@ def period_words() -> dict[str, str]:
         "complete": _("已完成"),
         "overdue": _("逾期"),
         "insufficient": _("不充分"),
+        "waived": _("免报"),
+        "zero_report": _("零报告"),
     }
 
 

@@ -50,7 +50,10 @@ def versions(draw: st.DrawFn, number: int) -> VersionFact:
         covered_to=draw(st.none() | st.just(from_day + timedelta(draw(st.integers(0, 300))))),
         valid_to=draw(st.none() | st.dates(d(2026, 5, 1), d(2026, 12, 31))),
         flags=frozenset(draw(st.sets(st.sampled_from(["S4", "S5", "S6"]), max_size=1))),
+        flagged_on=draw(st.none() | st.dates(d(2026, 6, 1), d(2026, 12, 31))),
         submitted_at=draw(st.none() | INSTANTS),
+        decided_at=draw(st.none() | INSTANTS),
+        times_returned=draw(st.integers(0, 2)),
         ticked=frozenset(draw(st.sets(st.integers(0, 1)))),
     )
 

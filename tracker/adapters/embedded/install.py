@@ -50,6 +50,7 @@ class Install:
             "TRACKER_S3_BUCKET": BUCKET,
             "TRACKER_S3_SECURE": "0",
             "TRACKER_SMTP_URL": f"smtp://{LOOPBACK}:{self.smtp_port}",
+            "TRACKER_SMTP_SINK": "1",
             "TRACKER_DEMO": "1" if self.demo else "0",
         }
 

@@ -25,6 +25,23 @@ function timeWords(seconds) {
   return seconds < 90 ? fill(words.seconds, { n: Math.max(1, Math.round(seconds)) }) : fill(words.minutes, { n: Math.round(seconds / 60) });
 }
 
+/**
+ * A fresh token for this page, after the session ended and somebody signed in again elsewhere; false when nobody
+ * has. The page itself stays, with what is on its way and what was typed.
+ */
+async function renew() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!answer?.ok) return false;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const { person } = document.body.dataset;
+  // Somebody else has signed in: this page, and what is chosen on it, is not theirs.
+  if (!person || fresh.body.dataset.person !== person) return false;
+  const secretOfForms = fresh.querySelector('meta[name="csrf-token"]').content;
+  document.querySelector('meta[name="csrf-token"]').content = secretOfForms;
+  for (const input of document.querySelectorAll("input[name=csrf_token]")) input.value = secretOfForms;
+  return true;
+}
+
 /** One file: its line on the page and its request. */
 class Upload {
   constructor(file, address, list) {
@@ -35,7 +52,10 @@ class Upload {
     this.part = (name) => this.line.querySelector(name);
     this.part(".name").textContent = file.name;
     this.part(".cancel").addEventListener("click", () => this.cancel());
-    this.part(".retry").addEventListener("click", () => this.again());
+    this.part(".retry").addEventListener("click", () => {
+      this.renewed = false;
+      this.again();
+    });
     list.append(this.line);
   }
 
@@ -79,7 +99,13 @@ class Upload {
   answered() {
     const { status, response } = this.request;
     if (status === 401 && response?.login) {
-      location.href = response.login;
+      this.signedOut(response.login);
+      return;
+    }
+    if (response?.code === "csrf_expired" && !this.renewed) {
+      this.stale = this.renewed = true; // signed in again meanwhile: only the token is old
+      this.leave();
+      this.again();
       return;
     }
     if (status >= 200 && status < 300 && response) {
@@ -119,6 +145,18 @@ class Upload {
     if (mayRetry) this.part(".retry").focus({ preventScroll: true });
   }
 
+  /** The file is still chosen: signing in elsewhere and trying again goes on from here. */
+  signedOut(login) {
+    this.stale = true;
+    this.failed(words.signedOut, true);
+    const link = document.createElement("a");
+    link.href = login ?? "/login";
+    link.target = "_blank";
+    link.textContent = words.signIn;
+    this.part(".told").append(" ", link);
+    link.focus({ preventScroll: true });
+  }
+
   cancel() {
     if (going.has(this)) {
       this.request.abort();
@@ -130,10 +168,18 @@ class Upload {
     pump();
   }
 
-  again() {
+  async again() {
     this.part(".retry").hidden = true;
-    queue.push(this);
+    this.part(".cancel").textContent = words.cancel;
+    this.line.classList.remove("failed");
     this.say(words.waiting);
+    if (this.stale && !(await renew())) {
+      this.signedOut();
+      return;
+    }
+    this.stale = false;
+    if (!this.line.isConnected) return; // cancelled meanwhile
+    queue.push(this);
     pump();
   }
 

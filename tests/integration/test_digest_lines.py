@@ -1,0 +1,205 @@
+"""The lines of digests: the order of rules 11.2, what each says, and a number of statements that does not grow."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, event, select, update
+from sqlalchemy.orm import Session
+
+from tests.support.clock import FROZEN
+from tests.support.office import OfficeKit, add_person
+from tests.support.passing import at, begin, night
+from tracker.domain.permissions import Role
+from tracker.domain.telling import Kind
+from tracker.models import Clock, Notice, Obligation, Outbox, Period, Request, Task, User
+from tracker.queries.digest import ORDER, Line, lines_for
+from tracker.services.telling import remind, tell
+
+DAY = date(2026, 10, 16)  # the third working day after the third quarter's deadline
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[str]]:
+    sent: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        sent.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def rows_of(session: Session) -> dict[int, list[Outbox]]:
+    found: dict[int, list[Outbox]] = {}
+    for row in session.scalars(select(Outbox).where(Outbox.settled_at.is_(None)).order_by(Outbox.id)):
+        found.setdefault(row.recipient_id, []).append(row)
+    return found
+
+
+def lines(session: Session, office: OfficeKit, who: str, day: date = DAY) -> list[Line]:
+    person = office.user(session, who)
+    return lines_for(session, [person], rows_of(session), day).get(person.id, [])
+
+
+def silence(session: Session) -> None:
+    session.execute(update(Outbox).values(settled_at=FROZEN, outcome="sent"))
+
+
+def says(session: Session, office: OfficeKit, who: str, kind: Kind, **about: Any) -> None:
+    tell(
+        session, office_id=office.office_id, recipient_id=office.users[who], kind=kind, now=at(DAY, 0, 20), **about
+    )  # fmt: skip
+    session.flush()
+
+
+def the_notice(session: Session, period: Period) -> Notice:
+    """The system's draft for this period, delivered: T01 weighs three, so it is drafted on the third day."""
+    notice = session.scalars(select(Notice).where(Notice.period_id == period.id)).one()
+    notice.state, notice.year, notice.number, notice.due = "delivered", 2026, 3, DAY + timedelta(7)
+    session.flush()
+    return notice
+
+
+def test_everything_stands_in_the_order_of_the_rules(session: Session, office: OfficeKit) -> None:
+    begin(session, date(2026, 7, 1))
+    night(session, DAY)
+    silence(session)
+    late, month = office.period(session, "T01", "Q3"), office.period(session, "T02", "M10")
+    statutory = Period(
+        office_id=office.office_id, task_id=office.period(session, "T05", "Y").task_id, plan_year=2026,
+        period_no="E001", start=DAY, end=DAY, due=DAY + timedelta(4), light="yellow", reasons=["due_soon"],
+    )  # fmt: skip
+    session.add(statutory)
+    tables = {
+        "returned": (month, "yellow", ["returned"]),
+        "stale": (office.period(session, "T02", "M11"), "red", ["stale"]),
+        "insufficient": (office.period(session, "T02", "M12"), "red", ["insufficient"]),
+        "soon_stale": (office.period(session, "T05", "Y"), "yellow", ["soon_stale"]),
+        "due_later": (office.period(session, "T01", "Q4"), "yellow", ["due_soon"]),
+        "due_now": (office.period(session, "T02", "M07"), "yellow", ["due_soon"]),
+    }
+    for period, light, reasons in tables.values():
+        period.light, period.reasons = light, reasons
+        session.execute(update(Obligation).where(Obligation.period_id == period.id).values(missing=0, state="filled"))
+    tables["due_now"][0].due = DAY + timedelta(2)
+    notice = the_notice(session, late)
+    clock = Clock(
+        office_id=office.office_id, kind="sign", task_id=late.task_id, department_id=office.departments["zzxf"],
+        started_on=DAY, due=DAY + timedelta(5),
+    )  # fmt: skip
+    request = Request(
+        office_id=office.office_id, kind="extension", state="open", task_id=late.task_id, period_id=late.id,
+        asked_by_id=office.users["contact"], asked_at=at(DAY), reason="—",
+    )  # fmt: skip
+    session.add_all([clock, request])
+    session.flush()
+    says(session, office, "contact", Kind.SYSTEM, once="calendar/2027")
+    says(session, office, "contact", Kind.ACCEPTED, period_id=month.id)
+    says(session, office, "contact", Kind.DECIDED, request_id=request.id)
+    says(session, office, "contact", Kind.ASKED, request_id=request.id)
+    says(session, office, "contact", Kind.SIGN, clock_id=clock.id)
+    says(session, office, "contact", Kind.NOTICE, notice_id=notice.id, period_id=late.id)
+    says(session, office, "contact", Kind.WEEKLY)
+    found = lines(session, office, "contact")
+    groups = [line.group for line in found]
+    assert groups == sorted(groups, key=ORDER.index)
+    assert set(ORDER) - set(groups) == {"decided"}  # one request is one line, and it still waits for him
+    by_group = {line.group: line for line in found}
+    assert by_group["notice"].link == f"/notices/{notice.id}"
+    assert by_group["notice"].reference == "督办〔2026〕3号"
+    assert by_group["asked"].link == f"/requests/{request.id}"
+    assert by_group["sign"].link == "/tasks/2026/T01"
+    assert by_group["statutory"].link == "/tasks/2026/T05?period=E001"
+    assert by_group["system"].link == "/admin/calendar"
+    assert by_group["overdue"].late
+    assert not by_group["statutory"].late
+
+
+def test_a_superior_sees_whose_it_is_and_the_owner_who_was_told_too(session: Session, office: OfficeKit) -> None:
+    begin(session, date(2026, 7, 1))
+    silence(session)
+    session.commit()
+    night(session, DAY)  # T01 weighs three: the deputy is told on the third day
+    found = {line.group: line for line in lines(session, office, "deputy") if line.period_no == "Q3"}
+    assert found["notice"].stage == "draft"
+    assert found["notice"].reference == ""
+    above = found["overdue"]
+    assert (above.department_zh, above.department_en) == ("综治信访办", "Petition office")
+    assert above.rung == "T+3"
+    assert above.copied == ("legal",)
+    own = next(line for line in lines(session, office, "contact") if line.code == "T01" and line.period_no == "Q3")
+    assert own.department_zh == ""
+    assert own.copied == ("legal", "deputy")
+    assert {gap.name_zh for gap in own.missing} >= {"排查会议记录"}
+
+
+def test_who_stands_in_is_told_for_whom_and_nobody_without_a_row_gets_a_line(
+    session: Session, office: OfficeKit
+) -> None:
+    begin(session, date(2026, 7, 1))
+    night(session, DAY)
+    silence(session)
+    late = office.period(session, "T01", "Q3")
+    session.add(
+        Outbox(
+            office_id=office.office_id, recipient_id=office.users["dept_head"], kind="reminder", period_id=late.id,
+            created_at=at(DAY), stood_in_for_id=office.users["contact"],
+        )
+    )  # fmt: skip
+    session.flush()
+    line = next(line for line in lines(session, office, "dept_head") if line.period_id == late.id)
+    assert line.stood_in_for == "账户 contact"
+    assert lines(session, office, "contact") == []
+
+
+def test_what_is_complete_asks_nothing_more(session: Session, office: OfficeKit) -> None:
+    begin(session, date(2026, 7, 1))
+    night(session, DAY)
+    late = office.period(session, "T01", "Q3")
+    late.light, late.reasons, late.complete = "green", ["complete"], True
+    session.flush()
+    assert late.id not in {line.period_id for line in lines(session, office, "contact")}
+
+
+def test_soon_stale_joins_only_whoever_wants_it(session: Session, office: OfficeKit) -> None:
+    begin(session, date(2026, 7, 1))
+    night(session, DAY)
+    aging = office.period(session, "T02", "M12")
+    aging.light, aging.reasons = "yellow", ["soon_stale"]
+    session.flush()
+    assert aging.id in {line.period_id for line in lines(session, office, "contact")}
+    office.user(session, "contact").quiet = ["soon_stale"]
+    session.flush()
+    assert aging.id not in {line.period_id for line in lines(session, office, "contact")}
+
+
+def test_statements_do_not_grow_with_the_people(session: Session, office: OfficeKit, engine: Engine) -> None:
+    begin(session, date(2026, 7, 1))
+    night(session, DAY)
+    late = office.period(session, "T01", "Q3")
+    task = session.get_one(Task, late.task_id)
+    many = [
+        add_person(session, office.office_id, f"more{n}", Role.CONTACT, office.departments["zzxf"], FROZEN)
+        for n in range(45)
+    ]
+    session.flush()
+    remind(
+        session, many, office_id=office.office_id, rung="T+3", owed_on=DAY, kind=Kind.REMINDER, now=at(DAY),
+        period_id=late.id,
+    )  # fmt: skip
+    session.flush()
+    assert task.contact_id is None
+    rows, people = rows_of(session), list(session.scalars(select(User).order_by(User.id)))
+
+    def cost(which: list[User]) -> int:
+        with counted(engine) as sent:
+            found = lines_for(session, which, rows, DAY)
+        assert all(found[person.id] for person in which if rows.get(person.id) and person.role == "contact")
+        return len(sent)
+
+    few = cost([person for person in people if person.email.startswith("contact@")])
+    assert cost(people) <= few + 1  # leaders have rows of a kind that one clerk has not
+    assert few <= 9

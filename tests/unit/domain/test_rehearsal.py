@@ -1,0 +1,130 @@
+"""The walk of a year: never on a day off, at most one mail a person and day, quiet for those who are on time."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from tracker.domain.calendar import WorkCalendar, parse_table
+from tracker.domain.facts import (
+    Coverage,
+    DeadlineKind,
+    LadderKind,
+    ObligationFacts,
+    PeriodFacts,
+    RefreshCycle,
+    SlotRule,
+)
+from tracker.domain.rehearsal import Assumption, Handing, Item, Person, Year, plain_rung, walk
+from tracker.domain.reminders import DEFAULTS, Ladder, RungRule, Unit
+
+TABLE = Path(__file__).resolve().parents[3] / "tracker" / "catalogues" / "calendar-2026.json"
+CALENDAR = WorkCalendar({2026: parse_table(json.loads(TABLE.read_text(encoding="utf-8")))})
+LEDGER = SlotRule("T1-E1", RefreshCycle.MONTHLY, Coverage.PERIOD, kind="ledger", must_show=2)
+PLAN = SlotRule("T2-E1", RefreshCycle.ANNUAL, Coverage.POINT)
+CLERK, HEAD, LEGAL, DEPUTY, DIRECTOR = 1, 2, 3, 4, 5
+PEOPLE = (
+    Person(CLERK, "contact", 10),
+    Person(HEAD, "dept_head", 10),
+    Person(LEGAL, "legal_head", 20),
+    Person(DEPUTY, "deputy", None),
+    Person(DIRECTOR, "director", None),
+)
+
+
+def month(number: int) -> Item:
+    start = date(2026, number, 1)
+    end = date(2026 + number // 12, number % 12 + 1, 1) - timedelta(1)
+    due = CALENDAR.add_workdays(end, 5)
+    duty = ObligationFacts(number, LEDGER, f"M{number:02d}", start, end, due, required=True, min_count=1)
+    facts = PeriodFacts(number, DeadlineKind.MONTHLY, start, end, due, due, 1, (duty,))
+    return Item("T1", f"M{number:02d}", 10, None, facts)
+
+
+def annual(weight: int = 1, owner: int = 10) -> Item:
+    start, end, due = date(2026, 1, 1), date(2026, 12, 31), date(2026, 6, 30)
+    duty = ObligationFacts(100, PLAN, "Y", start, end, due, required=True, min_count=2)
+    facts = PeriodFacts(100, DeadlineKind.ANNUAL, start, end, due, due, weight, (duty,))
+    return Item("T2", "Y", owner, None, facts)
+
+
+def year(*items: Item, **more: object) -> Year:
+    given = {"ladders": DEFAULTS, "calendar": CALENDAR, "people": PEOPLE} | more
+    return Year(year=2026, items=items, **given)  # type: ignore[arg-type]
+
+
+WHOLE = (*map(month, range(1, 12)), annual())
+
+
+@pytest.mark.parametrize("assumption", list(Assumption))
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_one_mail_a_person_and_day_and_never_on_a_day_off(assumption: Assumption, seed: int) -> None:
+    done = walk(year(*WHOLE, habits={10: (-4, 0, 3, 12)}), assumption, seed)
+    assert done.mails
+    assert done.most_per_person_and_day() == 1
+    assert done.on_days_off(CALENDAR) == 0
+    assert all(mail.rungs and mail.day.year == 2026 for mail in done.mails)
+    assert done == walk(year(*WHOLE, habits={10: (-4, 0, 3, 12)}), assumption, seed)
+
+
+def test_who_is_on_time_hears_nothing_late() -> None:
+    done = walk(year(*WHOLE), Assumption.ON_TIME)
+    said = done.by_rung()
+    assert not [rung for rung in said if rung.startswith("T+") or rung == "week"]
+    assert said["T-7"]
+    assert said["T-3"]
+    assert set(done.by_person()) == {CLERK, HEAD, DEPUTY, DIRECTOR}  # the leaders have their weekly page
+    assert all(mail.rungs == ("weekly",) for mail in done.mails if mail.person_id in {DEPUTY, DIRECTOR})
+
+
+def test_nobody_does_anything_and_it_climbs_to_the_top() -> None:
+    done = walk(year(annual()), Assumption.NOBODY)
+    told = {
+        rung: {mail.person_id for mail in done.mails if rung in mail.rungs}
+        for rung in done.by_rung()
+        if rung != "weekly"
+    }
+    assert told["T-30"] == {CLERK}
+    assert told["T-1"] == told["T+1"] == {CLERK, HEAD}
+    assert told["T+3"] == {CLERK, HEAD, LEGAL}
+    assert told["T+7"] == told["week"] == {CLERK, HEAD, LEGAL, DEPUTY}
+    assert told["T+20"] == {CLERK, HEAD, LEGAL, DEPUTY, DIRECTOR}
+    assert done.notices == 1
+    days = [mail.day for mail in done.mails if "T-30" in mail.rungs]
+    assert days == [CALENDAR.prev_workday(date(2026, 5, 31))]
+
+
+def test_a_heavy_task_reaches_one_step_higher_and_the_legal_office_goes_past_itself() -> None:
+    heavy = walk(year(annual(weight=3)), Assumption.NOBODY)
+    assert {mail.person_id for mail in heavy.mails if "T+1" in mail.rungs} == {CLERK, HEAD, LEGAL}
+    own = walk(year(annual(owner=20)), Assumption.NOBODY)
+    assert DEPUTY in {mail.person_id for mail in own.mails if "T+3" in mail.rungs}
+
+
+def test_late_by_habit() -> None:
+    late = walk(year(annual(), habits={10: (4,)}), Assumption.AS_BEFORE)
+    assert {"T+1", "T+3"} <= set(late.by_rung())
+    assert "T+7" not in late.by_rung()
+
+
+def test_other_rungs_give_other_mails() -> None:
+    one = Ladder((RungRule(-10, (1,), Unit.WORKDAY),))
+    done = walk(year(annual(), ladders={**DEFAULTS, LadderKind.ANNUAL: one}), Assumption.NOBODY)
+    assert set(done.by_rung()) == {"T-10w", "weekly"}
+
+
+def test_what_is_handed_out_and_not_signed() -> None:
+    handing = Handing("T2", 10, None, 1, date(2026, 3, 2), date(2026, 3, 5))
+    done = walk(year(handings=(handing,)), Assumption.NOBODY)
+    told = [(mail.day, mail.person_id) for mail in done.mails if "start" in mail.rungs]
+    assert told == [(date(2026, 3, 2), CLERK), (date(2026, 3, 2), HEAD)]
+    on_time = walk(year(handings=(handing,)), Assumption.ON_TIME)
+    assert set(on_time.by_rung()) == {"start", "weekly"}
+
+
+def test_codes_in_short() -> None:
+    assert plain_rung("M03/T-7") == "T-7"
+    assert plain_rung("2026-12-01/M11/T+1") == "T+1"
+    assert plain_rung("week/2026-11-30") == "week"
+    assert plain_rung("stale/T01-E1/2026-06-01") == "stale"

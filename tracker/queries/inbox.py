@@ -1,0 +1,196 @@
+"""What one person was told, newest first; how much of it is unread; what cannot wait for a mail."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, Integer, String, cast, func, literal, null, select, type_coerce, union_all
+from sqlalchemy.orm import Session
+
+from tracker.domain.notices import NoticeState, reference
+from tracker.domain.permissions import LEGAL, OWNERS, Role
+from tracker.models import Digest, Notice, Outbox, Period, Task, User
+from tracker.queries import digest_rows as read
+from tracker.queries.digest import EVENT, SYSTEM_PAGES, short_rung
+
+PAGE = 50
+COUNTED = 100  # nobody needs to know whether it is 100 or 1,000
+URGENT = 3  # lines of the banner
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One row of the outbox as its reader sees it. `outcome` as in Outbox; `mailed_on`: in that day's mail."""
+
+    id: int
+    kind: str
+    at: datetime
+    read: bool
+    settled: bool
+    outcome: str
+    mailed_on: date | None
+    link: str
+    code: str = ""
+    title_zh: str = ""
+    title_en: str = ""
+    plan_year: int = 0
+    period_no: str = ""
+    owner_zh: str = ""
+    owner_en: str = ""
+    slot_zh: str = ""
+    slot_en: str = ""
+    rung: str = ""
+    stage: str = ""
+    subject: str = ""
+    reference: str = ""
+    stood_in_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Urgent:
+    """A notice that waits for the reader's department, or a statutory deadline of today or tomorrow, or missed."""
+
+    what: str  # notice, statutory
+    link: str
+    code: str
+    title_zh: str
+    title_en: str
+    reference: str
+    due: date | None
+
+
+def unread(session: Session, person_id: int) -> int:
+    """How many rows the person has not opened, up to COUNTED; one probe of an index."""
+    rows = (
+        select(literal(1)).where(Outbox.recipient_id == person_id, Outbox.read_at.is_(None)).limit(COUNTED).subquery()
+    )
+    return session.scalar(select(func.count()).select_from(rows)) or 0
+
+
+def urgent(session: Session, person: User, today: date) -> list[Urgent]:
+    """What the person's department must not leave until the next mail; one statement."""
+    if person.department_id is None or Role(person.role) not in OWNERS | LEGAL:
+        return []
+    delivered = (
+        select(
+            literal("notice"), Notice.id, Task.code, Task.title_zh, Task.title_en, Task.plan_year, Period.period_no,
+            Notice.year, Notice.number, Notice.due,
+        )
+        .join(Period, Period.id == Notice.period_id)
+        .join(Task, Task.id == Period.task_id)
+        .where(Notice.office_id == person.office_id, Notice.state == NoticeState.DELIVERED.value)
+        .where(Notice.colour == "red", Notice.department_id == person.department_id)
+    )  # fmt: skip
+    statutory = (
+        select(
+            literal("statutory"), Period.id, Task.code, Task.title_zh, Task.title_en, Task.plan_year, Period.period_no,
+            cast(null(), Integer), cast(null(), Integer), type_coerce(func.coalesce(Period.overdue_after, Period.due), Date),
+        )
+        .join(Task, Task.id == Period.task_id)
+        .where(Period.office_id == person.office_id, Period.complete.is_(False), Period.waived.is_(False))
+        .where(Period.due <= today + timedelta(1), cast(Period.period_no, String).startswith(EVENT))
+        .where(Task.owner_id == person.department_id, Task.active.is_(True))
+    )  # fmt: skip
+    rows: Any = session.execute(union_all(delivered, statutory).limit(URGENT)).all()
+    return [
+        Urgent(
+            row[0],
+            f"/notices/{row[1]}" if row[0] == "notice" else f"/tasks/{row[5]}/{row[2]}?period={row[6]}",
+            row[2], row[3], row[4], reference(row[7], row[8]) if row[7] and row[8] else "", row[9],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def read_inbox(session: Session, person_id: int, before: int | None = None) -> tuple[list[News], int | None]:
+    """A page of what the person was told, newest first, and the id to go on before (None: that was all)."""
+    query = _rows(Outbox.recipient_id == person_id)
+    if before is not None:
+        query = query.where(Outbox.id < before)
+    rows = session.execute(query.order_by(Outbox.id.desc()).limit(PAGE + 1)).all()
+    shown = rows[:PAGE]
+    return _news(session, shown), shown[-1].id if len(rows) > PAGE else None
+
+
+def one(session: Session, person_id: int, row_id: int) -> News | None:
+    """One row, if it is this person's."""
+    found = _news(session, session.execute(_rows(Outbox.recipient_id == person_id, Outbox.id == row_id)).all())
+    return found[0] if found else None
+
+
+def _rows(*conditions: ColumnElement[bool]) -> Any:
+    return (
+        select(
+            Outbox.id, Outbox.kind, Outbox.created_at, Outbox.read_at, Outbox.settled_at, Outbox.outcome,
+            Outbox.period_id, Outbox.reminder_id, Outbox.version_id, Outbox.clock_id, Outbox.request_id,
+            Outbox.notice_id, Outbox.once, Outbox.stood_in_for_id, Digest.local_date, Digest.state,
+        )
+        .outerjoin(Digest, Digest.id == Outbox.digest_id)
+        .where(*conditions)
+    )  # fmt: skip
+
+
+def _news(session: Session, rows: Any) -> list[News]:
+    """The rows with what they are about; a fixed number of statements."""
+
+    def ids(name: str) -> set[int]:
+        return {value for row in rows if (value := getattr(row, name)) is not None}
+
+    clocks = read.clocks(session, ids("clock_id"))
+    known = {
+        "period": read.periods(session, ids("period_id"), ()),
+        "rung": read.rungs(session, ids("reminder_id")),
+        "clock": clocks,
+        "notice": read.notices(session, ids("notice_id") | {row.notice_id for row in clocks.values() if row.notice_id}),
+        "request": read.requests(session, ids("request_id")),
+        "version": read.versions(session, ids("version_id")),
+        "name": read.names(session, ids("stood_in_for_id")),
+    }
+    return [_piece(row, known) for row in rows]
+
+
+def _piece(row: Any, known: dict[str, dict[int, Any]]) -> News:
+    clock = known["clock"].get(row.clock_id)
+    notice = known["notice"].get(row.notice_id or (clock.notice_id if clock else None) or 0)
+    request, period = known["request"].get(row.request_id), known["period"].get(row.period_id)
+    version, rung = known["version"].get(row.version_id), known["rung"].get(row.reminder_id)
+    values: dict[str, Any] = {}
+    if notice is not None:
+        values = _task(notice, notice.name_zh, notice.name_en) | {
+            "link": f"/notices/{notice.id}", "stage": notice.state, "subject": clock.kind if clock else "",
+            "reference": reference(notice.year, notice.number) if notice.year and notice.number else "",
+        }  # fmt: skip
+    elif request is not None:
+        values = _task(request, request.name_zh, request.name_en) | {
+            "link": f"/requests/{request.id}", "stage": request.state, "subject": request.kind,
+        }  # fmt: skip
+    elif clock is not None and clock.code:
+        values = _task(clock, clock.name_zh, clock.name_en) | {"link": f"/tasks/{clock.plan_year}/{clock.code}"}
+    elif period is not None:
+        values = _task(period, period.owner_zh, period.owner_en)
+        values["link"] = f"/tasks/{period.plan_year}/{period.code}?period={period.period_no}"
+    elif row.kind == "weekly":
+        values = {"link": "/overview"}
+    elif row.kind == "system":
+        what = (row.once or "").partition("/")[0]
+        values = {"link": SYSTEM_PAGES.get(what, "/admin/system"), "subject": what}
+    if version is not None:
+        values |= {"slot_zh": version.name_zh, "slot_en": version.name_en}
+    sent = row.state == "sent" and row.outcome == "sent"
+    return News(
+        row.id, row.kind, row.created_at, row.read_at is not None, row.settled_at is not None, row.outcome or "",
+        row.local_date if sent else None, values.pop("link", "/inbox"), **values,
+        rung=short_rung(rung.rung) if rung else "", stood_in_for=known["name"].get(row.stood_in_for_id, ""),
+    )  # fmt: skip
+
+
+def _task(row: Any, owner_zh: str | None, owner_en: str | None) -> dict[str, Any]:
+    return {
+        "code": row.code or "",
+        "title_zh": row.title_zh or "",
+        "title_en": row.title_en or "",
+        "plan_year": row.plan_year or 0,
+        "period_no": getattr(row, "period_no", "") or "",
+        "owner_zh": owner_zh or "",
+        "owner_en": owner_en or "",
+    }
