@@ -33,7 +33,7 @@ def _shot(browser: Any, address: str, folder: Path, shot: tuple[str, str, str, d
     context = browser.new_context(base_url=address, viewport=size, locale="en-GB" if language == "en" else "zh-CN")
     page = context.new_page()
     page.goto("/login")
-    page.locator(f"form[action$='demo-login'] button[title^='{account}']").click()
+    page.locator(f"form[action$='demo-login'] button[title*='{account}@']").click()
     page.wait_for_load_state("networkidle")
     page.goto(path)
     page.wait_for_load_state("networkidle")

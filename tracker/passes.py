@@ -9,11 +9,15 @@ from flask import Flask
 
 from tracker import clock
 from tracker.adapters.mail import open_mailer
+from tracker.adapters.sealing import FernetSealer
 from tracker.config import Settings
 from tracker.db import db
+from tracker.ports import Poster
 from tracker.services import jobs
+from tracker.services.channel_posts import post_channels
 from tracker.services.delivery import deliver
 from tracker.services.sweep import sweep
+from tracker.web.channel_text import short_renderer
 from tracker.web.mail import renderer
 
 
@@ -39,7 +43,7 @@ def run_deliver(app: Flask, now: datetime) -> dict[str, Any]:
     session, began = db.session(), clock.now()
 
     def work() -> dict[str, Any]:
-        return deliver(
+        mails = deliver(
             session,
             now=now,
             open_mailer=partial(open_mailer, settings.smtp),
@@ -48,6 +52,23 @@ def run_deliver(app: Flask, now: datetime) -> dict[str, Any]:
             install=install_id(settings),
             zone=settings.timezone,
             elapsed=lambda: clock.now() - began,
-        ).as_dict(now)
+        )
+        posts = post_channels(
+            session,
+            now=now,
+            open_poster=partial(open_poster, settings),
+            sealer=FernetSealer(settings.secret_key),
+            render=short_renderer(session, settings.base_url),
+            zone=settings.timezone,
+            elapsed=lambda: clock.now() - began,
+        )
+        return mails.as_dict(now) | posts.as_dict()
 
     return jobs.run(session, "deliver", as_of=now, clock=clock.now, work=work)
+
+
+def open_poster(settings: Settings) -> Poster:
+    """Robots and webhooks. Apprise takes a second to load: only a pass that has something to post pays for it."""
+    from tracker.adapters.channels import ApprisePoster
+
+    return ApprisePoster(settings.gateways)

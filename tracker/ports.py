@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.message import EmailMessage
+from datetime import datetime
 from typing import BinaryIO, Protocol
 
 
@@ -51,6 +51,19 @@ class MailRefused(Exception):
         self.permanent, self.stage = permanent, stage
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail to one reader, in plain text and HTML. `sender`: an address, with or without a name before it."""
+
+    sender: str
+    to: str
+    subject: str
+    text: str
+    html: str  # "" for none
+    message_id: str
+    written_at: datetime
+
+
 class Mailer(Protocol):
     """Sends messages over one reused connection; use as a context manager."""
 
@@ -59,7 +72,7 @@ class Mailer(Protocol):
         """How the last message left: TLS version and AUTH mechanism, or that there were none."""
         ...
 
-    def send(self, message: EmailMessage) -> str:
+    def send(self, letter: Letter) -> str:
         """The server's answer to the accepted message; raises MailRefused or OSError."""
         ...
 

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -255,17 +256,40 @@ def test_a_form_without_its_token_changes_nothing_and_says_how_to_go_on(app: Fla
     assert answer.status_code == 302
 
 
-def test_a_new_password_ends_the_other_sessions(app: Flask, client: FlaskClient) -> None:
+def test_an_account_has_one_session(app: Flask, client: FlaskClient) -> None:
     other = app.test_client()
     sign_in(client)
-    sign_in(other)
-    new = "Autumn-2026-lamp"
-    form = {"csrf_token": token(client, "/password"), "old": PASSWORD, "password": new, "again": new, "next": "/help"}
-    assert client.post("/password", data=form).headers["Location"] == "/help"
     assert client.get("/settings").status_code == 200
-    assert other.get("/settings").status_code == 302
+    sign_in(other)
+    assert other.get("/settings").status_code == 200
+    assert client.get("/settings").status_code == 302  # ended by the later one
+
+
+def set_password(client: FlaskClient, old: str, new: str) -> TestResponse:
+    form = {"csrf_token": token(client, "/password"), "old": old, "password": new, "again": new, "next": "/help"}
+    return client.post("/password", data=form)
+
+
+def test_a_new_password_is_the_only_one(app: Flask, client: FlaskClient) -> None:
+    sign_in(client)
+    new = "Autumn-2026-lamp"
+    assert set_password(client, PASSWORD, new).headers["Location"] == "/help"
+    assert client.get("/settings").status_code == 200
+    other = app.test_client()
     assert sign_in(other).status_code == 422
     assert sign_in(other, password=new).status_code == 302
+
+
+def test_none_of_the_last_five_passwords_comes_back(client: FlaskClient) -> None:
+    sign_in(client)
+    used = [PASSWORD, *(f"Autumn-2026-lamp-{number}" for number in range(5))]
+    for old, new in pairwise(used):
+        assert set_password(client, old, new).status_code == 302
+    for former in used[1:5]:
+        answer = set_password(client, used[5], former)
+        assert answer.status_code == 422
+        assert "最近 5 次" in answer.text
+    assert set_password(client, used[5], used[0]).status_code == 302  # the sixth
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_statements_do_not_grow_with_the_evidence(
             client.get(path)
         after[path] = len(sent)
     assert after == before
-    assert after["/board"] <= 12
+    assert after["/board"] <= 13
 
 
 # ---------------------------------------------------------------------- who is late and what is stale

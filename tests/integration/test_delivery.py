@@ -323,16 +323,16 @@ def _deliver(app: Flask, session: Session, opener: object) -> DeliveryResult:
 
 def test_a_test_mail_tells_what_both_sides_said(smtp_sink: mailsink.Handle) -> None:
     settings = parse_smtp(smtp_sink.url)
-    trial = try_out(settings, SENDER, CONTACT, "测试邮件", "收到了")
+    trial = try_out(settings, SENDER, CONTACT, "测试邮件", "收到了", at(DAY))
     assert (trial.ok, trial.answer, trial.transport) == (True, mailsink.ACCEPTED, "no TLS; no AUTH")
     assert f"C: mail FROM:<{SENDER}>" in trial.dialogue
     assert f"S: {mailsink.ACCEPTED}" in trial.dialogue
     (message,) = mails(smtp_sink)
     assert (message["Subject"], message["To"]) == ("测试邮件", CONTACT)
     smtp_sink.sink.fault = mailsink.Fault("data", "554 5.7.1 not from you")
-    refused = try_out(settings, SENDER, CONTACT, "测试邮件", "收到了")
+    refused = try_out(settings, SENDER, CONTACT, "测试邮件", "收到了", at(DAY))
     assert (refused.ok, refused.answer, refused.stage) == (False, "554 5.7.1 not from you", "data")
-    assert "TRACKER_SMTP_URL" in try_out(None, SENDER, CONTACT, "测试邮件", "收到了").answer
+    assert "TRACKER_SMTP_URL" in try_out(None, SENDER, CONTACT, "测试邮件", "收到了", at(DAY)).answer
 
 
 def test_nobody_at_the_address_is_an_os_error() -> None:

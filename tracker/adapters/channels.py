@@ -79,20 +79,13 @@ for _module in (custom_json, dingtalk, feishu, wecombot):
     vars(_module)["requests"] = WIRE
 
 
-class _Ours:
-    """What every plugin is told: no throttling (one message a day), no redirects, certificates checked."""
-
-    request_rate_per_sec: float = 0
-    socket_connect_timeout, socket_read_timeout = CONNECT, READ
-
-
-class _WeCom(_Ours, wecombot.NotifyWeComBot):
+class _WeCom(wecombot.NotifyWeComBot):
     def __init__(self, base: str, **given: Any) -> None:
         self.notify_url = base + "/cgi-bin/webhook/send?key={key}"
         super().__init__(**given)
 
 
-class _DingTalk(_Ours, dingtalk.NotifyDingTalk):
+class _DingTalk(dingtalk.NotifyDingTalk):
     def __init__(self, base: str, **given: Any) -> None:
         self.notify_url = base + "/robot/send?access_token={token}"
         super().__init__(**given)
@@ -103,14 +96,17 @@ class _DingTalk(_Ours, dingtalk.NotifyDingTalk):
         return stamp, _signature(str(self.secret), f"{stamp}\n{self.secret}")
 
 
-class _Feishu(_Ours, feishu.NotifyFeishu):
+class _Feishu(feishu.NotifyFeishu):
     def __init__(self, base: str, **given: Any) -> None:
         self.notify_url = base + "/open-apis/bot/v2/hook/{token}"
         super().__init__(**given)
 
 
-class _Webhook(_Ours, custom_json.NotifyJSON):
-    pass
+def _tuned(plugin: NotifyBase) -> NotifyBase:
+    """No throttling (one message a day), and no waiting without end."""
+    plugin.request_rate_per_sec = 0
+    plugin.socket_connect_timeout, plugin.socket_read_timeout = CONNECT, READ
+    return plugin
 
 
 def _signature(key: str, text: str) -> str:
@@ -144,7 +140,7 @@ class ApprisePoster:
 
     def _post(self, kind: ChannelKind, target: Mapping[str, str], message: ChannelMessage) -> str:
         try:
-            plugin = self._plugin(kind, target, message)
+            plugin = _tuned(self._plugin(kind, target, message))
         except apprise.exception.AppriseImproperlyConfigured as error:
             raise PostRefused("not an address of this kind", permanent=True) from error
         body = text_of(message, LONGEST.get(kind, 1 << 20))
@@ -172,7 +168,7 @@ class ApprisePoster:
         """Posts {office, title, lines, url}; Apprise's own members are taken out of its JSON."""
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        plugin = _Webhook(
+        plugin = custom_json.NotifyJSON(
             schema="jsons" if parts.scheme == "https" else "json", secure=parts.scheme == "https", host=host,
             port=parts.port, asset=self._asset,
             payload={

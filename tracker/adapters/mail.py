@@ -5,22 +5,19 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from email import policy
-from email.generator import BytesGenerator
-from email.message import EmailMessage
-from email.utils import parseaddr
-from io import BytesIO
+from datetime import datetime
+from email.utils import make_msgid, parseaddr
 from types import TracebackType
 from typing import Any, Self
 
+from tracker.adapters.mime import wire
 from tracker.config import LOOPBACK, BounceSettings, SmtpSettings
-from tracker.ports import MailRefused
+from tracker.ports import Letter, MailRefused
 
 MOST_LINES = 200  # of a recorded dialogue
 GOING_AWAY = 421
 # What is tried in turn: in TLS the plain ones are good, without it none that shows the password comes first.
 IN_TLS, IN_CLEAR = ("PLAIN", "LOGIN", "CRAM-MD5"), ("CRAM-MD5", "PLAIN", "LOGIN")
-WIRE, WIRE_UTF8 = policy.SMTP, policy.SMTPUTF8
 
 
 def tls_context(settings: SmtpSettings | BounceSettings) -> ssl.SSLContext:
@@ -147,11 +144,11 @@ class SmtpMailer:
                 server.secret = False
         raise refusals[-1]
 
-    def send(self, message: EmailMessage) -> str:
+    def send(self, letter: Letter) -> str:
         if self._server is None:
             self._server = self._connect()
         try:
-            return self._hand_over(message)
+            return self._hand_over(letter)
         except smtplib.SMTPResponseException as error:
             stage = self._stage
             if error.smtp_code == GOING_AWAY:
@@ -169,27 +166,27 @@ class SmtpMailer:
             self.drop()
             raise
 
-    def _hand_over(self, message: EmailMessage) -> str:
-        server = self._begin(message)
-        recipient = parseaddr(str(message["To"]))[1]
+    def _hand_over(self, letter: Letter) -> str:
+        message = wire(letter)  # first: what cannot be built is not begun
+        server = self._begin(letter)
         self._stage = "rcpt"
-        code, text = server.rcpt(recipient)
+        code, text = server.rcpt(parseaddr(letter.to)[1])
         if code not in {250, 251}:
             raise smtplib.SMTPResponseException(code, text)
         self._stage = "data"
-        code, text = server.data(_bytes(message, server))
+        code, text = server.data(message)
         if code != 250:
             raise smtplib.SMTPDataError(code, text)
         return server.last_answer
 
-    def _begin(self, message: EmailMessage) -> _Smtp | _SmtpTls:
+    def _begin(self, letter: Letter) -> _Smtp | _SmtpTls:
         """MAIL FROM, on a new connection if the server has closed the old one since."""
         self._stage = "mail"
-        sender = parseaddr(str(message["From"]))[1]
+        sender = parseaddr(letter.sender)[1]
         for fresh in (False, True):
             server = self._server or self._connect()
             self._server = server
-            options = ["SMTPUTF8", "BODY=8BITMIME"] if _needs_utf8(message, server) else []
+            options = ["SMTPUTF8", "BODY=8BITMIME"] if _needs_utf8(letter, server) else []
             try:
                 code, text = server.mail(sender, options)
             except smtplib.SMTPServerDisconnected:
@@ -221,18 +218,12 @@ class SmtpMailer:
         self.close()
 
 
-def _needs_utf8(message: EmailMessage, server: smtplib.SMTP) -> bool:
-    if all(str(message[name]).isascii() for name in ("From", "To")):
+def _needs_utf8(letter: Letter, server: smtplib.SMTP) -> bool:
+    if parseaddr(letter.sender)[1].isascii() and parseaddr(letter.to)[1].isascii():
         return False
     if not server.has_extn("smtputf8"):
         raise smtplib.SMTPNotSupportedError("an address is not ASCII and the server does not take SMTPUTF8")
     return True
-
-
-def _bytes(message: EmailMessage, server: smtplib.SMTP) -> bytes:
-    into = BytesIO()
-    BytesGenerator(into, policy=WIRE_UTF8 if _needs_utf8(message, server) else WIRE).flatten(message)
-    return into.getvalue()
 
 
 def _tls_words(server: smtplib.SMTP, settings: SmtpSettings) -> str:
@@ -275,17 +266,17 @@ class Trial:
     stage: str = ""  # of a refusal; "" when the server was lost or never reached
 
 
-def try_out(settings: SmtpSettings | None, sender: str, recipient: str, subject: str, text: str) -> Trial:
+def try_out(
+    settings: SmtpSettings | None, sender: str, recipient: str, subject: str, text: str, now: datetime
+) -> Trial:
     """Sends one plain message and tells what the server said; never raises."""
-    message = EmailMessage()
-    message["Subject"], message["From"], message["To"] = subject, sender, recipient
-    message.set_content(text)
+    letter = Letter(sender, recipient, subject, text, "", make_msgid("test", "tracker"), now)
     record: list[str] = []
     mailer: SmtpMailer | None = None
     ok, stage = False, ""
     try:
         with open_mailer(settings, record=record) as mailer:
-            answer = mailer.send(message)
+            answer = mailer.send(letter)
         ok = True
     except MailRefused as error:
         answer, stage = str(error), error.stage

@@ -21,6 +21,7 @@ MAX_FAILURES = 5  # of one account, then it is locked
 LOCK = timedelta(minutes=30)
 ADDRESS_FAILURES = 30  # of one address within the window, whatever the accounts
 ADDRESS_WINDOW = timedelta(minutes=30)
+FORMER_PASSWORDS = 5  # counting the present one
 PASSWORD_DAYS = 90
 MIN_LENGTH, MAX_LENGTH = 10, 200
 CLASSES = (str.isupper, str.islower, str.isdigit)
@@ -138,7 +139,11 @@ def login(session: Session, *, email: str, password: str, address: str, now: dat
 
 
 def welcome(session: Session, user: User, *, address: str, now: datetime, way: str = "password") -> User:
-    """What a successful sign-in leaves behind; `way` is how the person proved himself."""
+    """What a successful sign-in leaves behind; `way` is how the person proved himself.
+
+    An account has one session: whoever signs in elsewhere ends the one before.
+    """
+    user.session_epoch += 1
     user.failed_logins, user.locked_until, user.last_login_at = 0, None, now
     _note(session, user, "user.login", address, now, way=way)
     return user
@@ -182,6 +187,10 @@ def change_password(session: Session, *, user: User, old: str, new: str, address
     if old == new:
         raise InvalidInput("password_same", field="password")
     check_password(new, email=user.email, name=user.name)
+    if any(matches(former, new) for former in user.former_passwords):
+        raise InvalidInput("password_used", field="password", count=FORMER_PASSWORDS)
+    # The present one and those before it: five in all that may not come back.
+    user.former_passwords = [user.password_hash, *user.former_passwords][: FORMER_PASSWORDS - 1]
     user.password_hash = hash_password(new)
     user.must_change_password, user.password_changed_at = False, now
     user.session_epoch += 1

@@ -31,7 +31,7 @@ from tracker.queries.mail_rules import load_mail_rules
 from tracker.services import mailboxes
 from tracker.services.assessment import OFFICE_ZONE
 from tracker.services.jobs import write
-from tracker.services.letters import DeliveryResult, Letter, Pass, Render, Rendered, compose, make_ready, rests
+from tracker.services.letters import DeliveryResult, Pass, Ready, Render, Rendered, make_ready, rests
 from tracker.services.standing_in import spread
 
 __all__ = ["DeliveryResult", "Render", "Rendered", "deliver"]
@@ -162,12 +162,12 @@ def _send_all(this: Pass, mailer: Mailer, waiting: Sequence[tuple[int, int]]) ->
         this.result.deferred += len(people)
 
 
-def _send_chunk(this: Pass, mailer: Mailer, letters: deque[Letter]) -> None:
+def _send_chunk(this: Pass, mailer: Mailer, letters: deque[Ready]) -> None:
     write(this.session)
     letter = _take_next(this, letters)
     this.session.commit()  # the attempt is on record before it is made
     while letter is not None:
-        attempt = _attempt(this, mailer, letter)
+        attempt = _attempt(mailer, letter)
         this.lost = this.lost + 1 if attempt.lost else 0
         write(this.session)
         _record(this, letter, attempt)
@@ -183,7 +183,7 @@ def _send_chunk(this: Pass, mailer: Mailer, letters: deque[Letter]) -> None:
         this.result.deferred += len(letters)
 
 
-def _take_next(this: Pass, letters: deque[Letter]) -> Letter | None:
+def _take_next(this: Pass, letters: deque[Ready]) -> Ready | None:
     """The next letter that is still ours, marked as being sent; does not commit."""
     connection = this.session.connection()
     while letters:
@@ -194,9 +194,9 @@ def _take_next(this: Pass, letters: deque[Letter]) -> Letter | None:
     return None
 
 
-def _attempt(this: Pass, mailer: Mailer, letter: Letter) -> Attempt:
+def _attempt(mailer: Mailer, letter: Ready) -> Attempt:
     try:
-        answer = mailer.send(compose(letter, this.sender))
+        answer = mailer.send(letter.letter)
     except MailRefused as error:
         # Refused before it came to this message: the server wants nothing from us now.
         return Attempt(str(error), mailer.transport, refused=error, lost=error.stage in {"connect", "auth"})
@@ -208,7 +208,7 @@ def _attempt(this: Pass, mailer: Mailer, letter: Letter) -> Attempt:
     return Attempt(answer, mailer.transport)
 
 
-def _record(this: Pass, letter: Letter, attempt: Attempt) -> None:
+def _record(this: Pass, letter: Ready, attempt: Attempt) -> None:
     """The result of one try; does not commit."""
     if attempt.refused is None and not attempt.lost:
         connection = this.session.connection()

@@ -24,6 +24,7 @@ from tracker.services.assessment import OFFICE_ZONE, facts_of_task
 
 CLOCKS = {LadderKind.SIGN: ClockKind.SIGN, LadderKind.REPORT: ClockKind.REPORT}
 EVENTS = {LadderKind.EVENT, LadderKind.EVENT_SHORT}
+_RANK = ("contact", "reviewer", "dept_head", "legal_head", "deputy", "director", "secretary")  # up the path
 
 
 # --------------------------------------------------------------------------- changing
@@ -102,6 +103,7 @@ class DatedRung:
     people: tuple[tuple[str, str], ...]
     drafts_notice: bool
     fired_on: date | None
+    joined: bool = False  # a later step falls on the same day: only that one is sent
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,8 @@ class _Look:
                 self.sent.setdefault(rung, (local_date(at, zone), []))[1].append(name)
 
     def dated(self, rung: Rung) -> DatedRung:
-        people = holders(self.people, self.task.owner_id, rung.to, self.task.contact_id)
+        found = holders(self.people, self.task.owner_id, rung.to, self.task.contact_id)
+        people = sorted(found, key=lambda one: (_RANK.index(one.role), one.id))
         known = self.sent.get(rung.code)
         return DatedRung(
             rung.code, rung.on, rung.pre_holiday, rung.to, tuple((one.role, one.name) for one in people),
@@ -227,6 +230,14 @@ class _Look:
     def others(self, shown: Sequence[DatedLadder]) -> tuple[tuple[str, date, tuple[str, ...]], ...]:
         codes = {rung.code for one in shown for rung in one.rungs}
         return tuple((rung, on, tuple(names)) for rung, (on, names) in self.sent.items() if rung not in codes)
+
+
+def _joined(rungs: Sequence[DatedRung]) -> tuple[DatedRung, ...]:
+    following = [*rungs[1:], None]
+    return tuple(
+        replace(rung, joined=after is not None and after.on == rung.on)
+        for rung, after in zip(rungs, following, strict=True)
+    )
 
 
 def _dated(look: _Look, deadline: OpenDeadline, rungs: Sequence[Rung], period: Period, open_: bool) -> DatedLadder:
@@ -239,5 +250,5 @@ def _dated(look: _Look, deadline: OpenDeadline, rungs: Sequence[Rung], period: P
     cycles = {duty.cycle_no for duty in period.obligations}
     return DatedLadder(
         cycle_no if cycle_no in cycles else "", deadline.kind, deadline.due, open_, deadline.milestone,
-        tuple(look.dated(rung) for rung in rungs), tuple((*name, count) for name, count in missing.items()),
+        _joined([look.dated(rung) for rung in rungs]), tuple((*name, count) for name, count in missing.items()),
     )  # fmt: skip

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from email.message import EmailMessage
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.calendar import local_date
 from tracker.domain.mail import WINDOW, MailRules, State
 from tracker.models import Digest, Office, Outbox, User
+from tracker.ports import Letter
 from tracker.queries.digest import Line, lines_for
 from tracker.services.jobs import write
 from tracker.services.standing_in import spread
@@ -52,16 +52,12 @@ class DeliveryResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A digest that is ready, as plain values."""
+class Ready:
+    """A digest that is ready: its row, and the letter. `held_until` is the mark of who made it."""
 
     id: int
     person_id: int
-    address: str
-    message_id: str
-    written_at: datetime
-    mail: Rendered
-    attempts: int  # before this one
+    letter: Letter
     held_until: datetime
     soft_bounces: int
 
@@ -99,7 +95,7 @@ def rests(digest: Row[Any], now: datetime) -> bool:
     return True
 
 
-def make_ready(this: Pass, office_id: int, people: Sequence[int]) -> list[Letter]:
+def make_ready(this: Pass, office_id: int, people: Sequence[int]) -> list[Ready]:
     """The chunk's letters; one by one when somebody's cannot even be read, so that he silences nobody else."""
     before = replace(this.result)
     try:
@@ -116,7 +112,7 @@ def make_ready(this: Pass, office_id: int, people: Sequence[int]) -> list[Letter
     return letters
 
 
-def _make(this: Pass, office_id: int, wanted: Sequence[int]) -> list[Letter]:
+def _make(this: Pass, office_id: int, wanted: Sequence[int]) -> list[Ready]:
     session = this.session
     write(session)
     wanted = sorted(_within_cap(this, office_id, wanted))
@@ -212,7 +208,7 @@ def _written(
     people: Mapping[int, User],
     digests: Mapping[int, Row[Any]],
     rows: Mapping[int, Sequence[Outbox]],
-) -> list[Letter]:
+) -> list[Ready]:
     """The rows of what is ready; without those that another worker claimed in the meantime."""
     session, held = this.session, this.instant + HOLD
     fresh: list[dict[str, Any]] = []
@@ -228,22 +224,16 @@ def _written(
                 "office_id": people[key].office_id, "recipient_id": key, "local_date": this.today, "attempts": 0,
                 "message_id": named, "created_at": this.now, "last_error": "", "transport": "", **text, **state,
             })  # fmt: skip
-    made: dict[int, tuple[int, datetime, str, int]] = {
-        key: (digests[key].id, digests[key].created_at, digests[key].message_id, digests[key].attempts)
-        for key in mails
-        if key in digests
+    made: dict[int, tuple[int, str, datetime]] = {
+        key: (digests[key].id, digests[key].message_id, digests[key].created_at) for key in mails if key in digests
     }
     if again:
         session.execute(update(Digest), again)
     if fresh:
         insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        for row in session.execute(
-            insert(Digest)
-            .values(fresh)
-            .on_conflict_do_nothing(index_elements=["recipient_id", "local_date"])
-            .returning(Digest.id, Digest.recipient_id, Digest.message_id)
-        ):
-            made[row.recipient_id] = (row.id, this.now, row.message_id, 0)
+        quietly = insert(Digest).on_conflict_do_nothing(index_elements=["recipient_id", "local_date"])
+        for row in session.execute(quietly.returning(Digest.id, Digest.recipient_id, Digest.message_id), fresh):
+            made[row.recipient_id] = (row.id, row.message_id, this.now)
     if made:
         ours = select(Digest.id).where(Digest.recipient_id == Outbox.recipient_id, Digest.local_date == this.today)
         session.execute(
@@ -253,13 +243,14 @@ def _written(
             .execution_options(synchronize_session=False)
         )
     return [
-        Letter(
-            made[key][0], key, people[key].email, made[key][2], made[key][1], mails[key], made[key][3], held,
-            people[key].soft_bounces,
-        )
-        for key in mails
-        if key in made
+        Ready(key, person_id, _letter(this, people[person_id], mails[person_id], named, at), held,
+              people[person_id].soft_bounces)
+        for person_id, (key, named, at) in made.items()
     ]  # fmt: skip
+
+
+def _letter(this: Pass, person: User, mail: Rendered, named: str, at: datetime) -> Letter:
+    return Letter(this.sender, person.email, mail.subject, mail.text, mail.html, named, at)
 
 
 def message_id(person_id: int, day: date, install: str, host: str) -> str:
@@ -270,22 +261,3 @@ def message_id(person_id: int, day: date, install: str, host: str) -> str:
 
 def _host(sender: str) -> str:
     return sender.rpartition("@")[2].strip("> ") or "localhost"
-
-
-def compose(letter: Letter, sender: str) -> EmailMessage:
-    """A digest as a message: text and HTML alternatives, UTF-8.
-
-    No List-Unsubscribe on purpose: reminders of duties are no newsletter, and a mail program that offers to
-    unsubscribe would silently end what the ladder must say (docs/decisions/0012).
-    """
-    message = EmailMessage()
-    message["Subject"] = letter.mail.subject
-    message["From"] = sender
-    message["To"] = letter.address
-    message["Message-ID"] = letter.message_id
-    message["Date"] = letter.written_at
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "All"
-    message.set_content(letter.mail.text)
-    message.add_alternative(letter.mail.html, subtype="html")
-    return message

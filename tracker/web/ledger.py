@@ -66,8 +66,8 @@ def _kept(wanted: LedgerFilter) -> dict[str, Any]:
 
 def rung_words(entry: Entry) -> str:
     """Which step it was, with its cycle; "" where the kind says it already."""
-    if not entry.rung:
-        return ""
+    if not entry.rung or entry.rung.partition("/")[0] == entry.kind:
+        return ""  # stale, soon_stale, press: the kind is the rung
     said, cycle = words.code_when(entry.rung), words.cycle_of(entry.rung)
     if cycle and entry.plan_year:
         return _("%(cycle)s：%(rung)s", cycle=cycle_name(cycle, entry.plan_year), rung=said)

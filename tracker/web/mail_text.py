@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 COLUMNS = 78
 WIDE = {"W", "F", "A"}  # ambiguous signs (· × ▲) are drawn wide beside Chinese
 # A line neither begins with a closing sign nor ends with an opening one.
-CLOSING = set("，。、；：？！）》」』】〕%％…,.;:!?)]}")
-OPENING = set("（《「『【〔([{")
+CLOSING = set("”’，。、；：？！）》」』】〕%％…,.;:!?)]}")
+OPENING = set("“‘（《「『【〔([{")
 
 
 def width(text: str) -> int:
@@ -31,13 +31,17 @@ def _pieces(text: str) -> Iterator[str]:
 
 def wrapped(text: str, indent: str = "", columns: int = COLUMNS) -> list[str]:
     """The text as lines of at most `columns`, each after `indent`; what is longer by itself stays whole."""
-    lines, line = [], ""
+    if len(indent) + 2 * len(text) <= columns:  # most of what a mail says fits, however wide its characters are
+        return [indent + text.rstrip()] if text.strip() else []
+    lines, line, taken = [], "", width(indent)
     for piece in _pieces(text):
-        if line and width(indent + line + piece.rstrip()) > columns:
+        if line and taken + width(piece.rstrip()) > columns:
             lines.append(indent + line.rstrip())
             line = piece.lstrip()
+            taken = width(indent) + width(line)
         else:
             line += piece
+            taken += width(piece)
     if line.strip():
         lines.append(indent + line.rstrip())
     return lines

@@ -136,6 +136,7 @@ SENTENCES: dict[str, str] = {
     "password_simple": N_("密码要包含大写字母、小写字母、数字、符号这四类中的至少三类。"),
     "password_has_name": N_("密码里不能包含您的姓名或邮箱名。"),
     "password_same": N_("新密码不能与当前密码相同。"),
+    "password_used": N_("不能使用最近 %(count)s 次用过的密码。"),
     "password_differs": N_("两次输入的新密码不一致。"),
     "email_invalid": N_("邮箱地址不对，请检查。"),
     "email_taken": N_("这个邮箱已经有账号了。"),

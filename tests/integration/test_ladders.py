@@ -1,0 +1,160 @@
+"""The office's own ladders: kept whole or not at all, seen by the next sweep, and what they lead to."""
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tests.support import evidence as acts
+from tests.support import files
+from tests.support.clock import FROZEN
+from tests.support.office import OfficeKit
+from tests.support.passing import begin, night
+from tracker.domain.clocks import ClockKind
+from tracker.domain.facts import LadderKind
+from tracker.domain.rehearsal import Assumption
+from tracker.domain.reminders import DEFAULTS, Ladder, RungRule, Unit, as_data
+from tracker.errors import InvalidInput, NotFound
+from tracker.models import AuditEvent, Clock, Obligation, Outbox, Period, Reminder, Setting
+from tracker.ports import ObjectStore
+from tracker.queries.ladders import load_ladders
+from tracker.services.clocks import start_clock
+from tracker.services.ladders import preview, preview_clock, reset_ladder, save_ladder
+from tracker.services.rehearsal import rehearse
+
+TODAY = date(2026, 11, 23)
+ONE = Ladder((RungRule(-5, (1,), Unit.WORKDAY), RungRule(2, (1, 3), Unit.WORKDAY)), "T+2")
+
+
+def _save(session: Session, office: OfficeKit, kind: LadderKind, data: object) -> int:
+    return save_ladder(session, actor=office.actor(session, "legal_head"), kind=kind, data=data, now=FROZEN)
+
+
+def _sleep(session: Session) -> None:
+    session.execute(update(Period).values(next_attention_at=FROZEN + timedelta(days=300)))
+
+
+def test_kept_and_audited_and_looked_at_by_the_next_sweep(session: Session, office: OfficeKit) -> None:
+    _sleep(session)
+    count = _save(session, office, LadderKind.MONTHLY, as_data(ONE))
+    assert load_ladders(session, office.office_id)[LadderKind.MONTHLY] == ONE
+    assert load_ladders(session, office.office_id)[LadderKind.ANNUAL] == DEFAULTS[LadderKind.ANNUAL]
+    awake = session.scalars(select(Period).where(Period.next_attention_at == FROZEN)).all()
+    assert len(awake) == count
+    # Months, and the quarters that hold monthly ledgers; not the year's and half-year's tasks.
+    assert {period.task.code for period in awake} == {"T01", "T02"}
+    event = session.scalars(select(AuditEvent).where(AuditEvent.action == "ladder.changed")).one()
+    assert event.data["after"] == as_data(ONE)
+
+
+def test_the_year_of_an_event_task_climbs_the_annual_ladder(session: Session, office: OfficeKit) -> None:
+    _sleep(session)
+    _save(session, office, LadderKind.ANNUAL, as_data(ONE))
+    awake = session.scalars(select(Period).where(Period.next_attention_at == FROZEN)).all()
+    assert {period.task.code for period in awake} == {"T03", "T05"}
+    _sleep(session)
+    assert _save(session, office, LadderKind.EVENT, as_data(ONE)) == 0
+
+
+def test_clocks_are_looked_at_too(session: Session, office: OfficeKit) -> None:
+    task_id = office.period(session, "T02", "M10").task_id
+    clock = start_clock(
+        session, kind=ClockKind.SIGN, office_id=office.office_id, department_id=office.departments["zzxf"],
+        due=TODAY + timedelta(3), now=FROZEN - timedelta(days=1), task_id=task_id,
+    )  # fmt: skip
+    assert _save(session, office, LadderKind.SIGN, as_data(ONE)) == 1
+    assert session.get_one(Clock, clock.id).next_attention_at == FROZEN
+
+
+def test_all_or_nothing(session: Session, office: OfficeKit) -> None:
+    data = as_data(ONE)
+    data["rungs"].append({"offset": 2, "unit": "workday", "steps": [1], "notice": False})
+    with pytest.raises(InvalidInput, match="ladder_invalid") as wrong:
+        _save(session, office, LadderKind.MONTHLY, data)
+    assert wrong.value.data == {"row": 2, "why": "twice"}
+    assert session.scalars(select(Setting)).all() == []
+
+
+def test_the_products_own_again(session: Session, office: OfficeKit) -> None:
+    _save(session, office, LadderKind.MONTHLY, as_data(ONE))
+    reset_ladder(session, actor=office.actor(session, "legal_head"), kind=LadderKind.MONTHLY, now=FROZEN)
+    assert load_ladders(session, office.office_id)[LadderKind.MONTHLY] == DEFAULTS[LadderKind.MONTHLY]
+    assert session.scalars(select(Setting)).one().value == {}
+
+
+def test_the_sweep_follows_the_saved_ladder(session: Session, office: OfficeKit) -> None:
+    begin(session, date(2026, 11, 24))
+    _save(session, office, LadderKind.MONTHLY, as_data(Ladder((RungRule(-9, (1,), Unit.WORKDAY),))))
+    session.commit()
+    night(session, date(2026, 11, 24))
+    november = office.period(session, "T02", "M11")
+    rungs = session.scalars(select(Reminder.rung).where(Reminder.period_id == november.id)).all()
+    assert rungs == ["T-9w"]
+
+
+def test_the_preview_is_what_the_sweep_does(session: Session, office: OfficeKit) -> None:
+    begin(session, date(2026, 11, 20))
+    december = office.period(session, "T02", "M11")
+    day = date(2026, 11, 20)
+    found = preview(session, december, today=day)
+    assert [one.due for one in found.ladders] == [december.due]
+    expected = {(rung.code, rung.on) for rung in found.ladders[0].rungs if not rung.joined}
+    names = {rung.code: {name for _role, name in rung.people} for rung in found.ladders[0].rungs}
+    for _ in range(40):
+        day += timedelta(1)
+        night(session, day)
+    rows = session.scalars(select(Reminder).where(Reminder.period_id == december.id)).all()
+    sent = {(row.rung, row.owed_on) for row in rows if not row.rung.startswith(("week/", "stale"))}
+    assert sent == {pair for pair in expected if not pair[0].startswith("week/") and pair[1] <= day}
+    for rung, _on in sent:
+        assert {row.recipient.name for row in rows if row.rung == rung} == names[rung]
+    again = preview(session, december, today=day)
+    assert {rung.code for rung in again.ladders[0].rungs if rung.fired_on} >= {rung for rung, _on in sent}
+
+
+def test_what_is_done_is_shown_as_cancelled(session: Session, office: OfficeKit, store: ObjectStore) -> None:
+    october = office.obligation(session, "T02-E1", "M10")
+    acts.accepted(session, office, october, acts.received(store, files.pdf("a")), FROZEN)
+    found = preview(session, office.period(session, "T02", "M10"), today=TODAY)
+    assert [one.open_ for one in found.ladders] == [False]
+    assert found.ladders[0].rungs
+
+
+def test_weight_and_the_legal_office_and_unsaved_rules(session: Session, office: OfficeKit) -> None:
+    heavy = preview(session, office.period(session, "T01", "Q4"), today=TODAY)
+    whole = heavy.ladders[-1]
+    assert {rung.code: rung.to for rung in whole.rungs}["T+1"] == ("contact", "dept_head", "legal")
+    assert {one.cycle_no for one in heavy.ladders} >= {"M10", "M11", "M12"}
+    own = preview(session, office.period(session, "T04", "H2"), today=TODAY)
+    assert own.legal_own
+    assert {rung.code: rung.to for rung in own.ladders[0].rungs}["T+3"] == ("contact", "dept_head", "deputy")
+    rules = {**DEFAULTS, LadderKind.HALF_YEARLY: ONE}
+    unsaved = preview(session, office.period(session, "T04", "H2"), today=TODAY, ladders=rules)
+    assert [rung.code for rung in unsaved.ladders[0].rungs][:2] == ["T-5w", "T+2"]
+
+
+def test_a_clock_that_would_start_today(session: Session, office: OfficeKit) -> None:
+    period = office.period(session, "T02", "M11")
+    rules = DEFAULTS[LadderKind.SIGN]
+    found = preview_clock(session, period, LadderKind.SIGN, today=TODAY, rules=rules)
+    assert [(rung.code, rung.on) for rung in found.ladders[0].rungs][:2] == [
+        ("start", TODAY), ("T+1", date(2026, 11, 27)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("year", [2026, 2027])
+def test_a_rehearsal_writes_nothing(session: Session, office: OfficeKit, year: int) -> None:
+    walked, done = rehearse(session, office_id=office.office_id, year=year, assumption=Assumption.NOBODY, now=FROZEN)
+    assert done.most_per_person_and_day() == 1
+    assert done.on_days_off(walked.calendar) == 0
+    assert {"T-7", "T+7", "T+20", "week"} <= set(done.by_rung())
+    assert not session.new
+    assert not session.dirty
+    assert session.scalars(select(Reminder)).all() == session.scalars(select(Outbox)).all() == []
+    assert {duty.state for duty in session.scalars(select(Obligation))} <= {"missing", "stale"}
+
+
+def test_a_rehearsal_of_nothing(session: Session, office: OfficeKit) -> None:
+    with pytest.raises(NotFound, match="rehearsal_empty"):
+        rehearse(session, office_id=office.office_id + 1, year=2026, assumption=Assumption.NOBODY, now=FROZEN)
