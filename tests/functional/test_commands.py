@@ -83,3 +83,12 @@ def test_every_command_has_help_in_both_languages(data: Path) -> None:
 def test_a_wrong_use_ends_with_2(data: Path) -> None:
     assert run(data, "nothing").exit_code == 2
     assert run(data, "init", "--nothing").exit_code == 2
+
+
+def test_rehearse_counts_and_draws_and_writes_nothing(data: Path) -> None:
+    run(data, "init", "--admin-email", "admin@office.example")
+    empty = run(data, "rehearse", "--json")
+    assert empty.exit_code == 1  # neither office nor tasks
+    assert run(data, "rehearse", "--assume", "somehow").exit_code == 2
+    assert "预演一年" in run(data, "rehearse", "--help").stdout
+    assert "Rehearses a year" in run(data, "rehearse", "--help").stdout

@@ -104,6 +104,7 @@ def test_the_preview_is_what_the_sweep_does(session: Session, office: OfficeKit)
     for _ in range(40):
         day += timedelta(1)
         night(session, day)
+    december = office.period(session, "T02", "M11")  # a pass forgets what it read
     rows = session.scalars(select(Reminder).where(Reminder.period_id == december.id)).all()
     sent = {(row.rung, row.owed_on) for row in rows if not row.rung.startswith(("week/", "stale"))}
     assert sent == {pair for pair in expected if not pair[0].startswith("week/") and pair[1] <= day}
@@ -125,7 +126,7 @@ def test_weight_and_the_legal_office_and_unsaved_rules(session: Session, office:
     heavy = preview(session, office.period(session, "T01", "Q4"), today=TODAY)
     whole = heavy.ladders[-1]
     assert {rung.code: rung.to for rung in whole.rungs}["T+1"] == ("contact", "dept_head", "legal")
-    assert {one.cycle_no for one in heavy.ladders} >= {"M10", "M11", "M12"}
+    assert {one.cycle_no for one in heavy.ladders} == {"M10", "M11", ""}  # December is owed with the quarter
     own = preview(session, office.period(session, "T04", "H2"), today=TODAY)
     assert own.legal_own
     assert {rung.code: rung.to for rung in own.ladders[0].rungs}["T+3"] == ("contact", "dept_head", "deputy")

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
-from tracker.domain.completion import OFFICE_ZONE
+from tracker.domain.looks import OFFICE_ZONE
 from tracker.models import (
     Department,
     Evidence,

@@ -1,11 +1,11 @@
 """Channels as the pages list them, and what a channel has to say today."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.telling import Kind
@@ -57,12 +57,12 @@ def _alive() -> ColumnElement[bool]:
     return Channel.address != ""  # a deleted channel keeps its row and loses its secret
 
 
-def _lines(session: Session, query: Select[Any]) -> list[ChannelLine]:
+def _lines(session: Session, query: Any) -> list[ChannelLine]:
     return [ChannelLine(*row) for row in session.execute(query)]
 
 
-def _listed() -> Select[Any]:
-    found: Select[Any] = (
+def _listed() -> Any:
+    return (
         select(
             Channel.id, Channel.kind, Channel.name, Channel.address, Channel.active, Channel.created_at,
             Channel.last_ok_at, Channel.last_error,
@@ -72,7 +72,6 @@ def _listed() -> Select[Any]:
         .where(_alive())
         .order_by(Department.position, Channel.id)
     )  # fmt: skip
-    return found
 
 
 def own_channels(session: Session, user_id: int) -> list[ChannelLine]:
@@ -102,7 +101,7 @@ def due_channels(session: Session, today: date) -> list[DueChannel]:
         .group_by(ChannelPost.channel_id)
         .subquery()
     )
-    rows = session.execute(
+    rows: Iterable[Any] = session.execute(
         select(
             Channel.id, Channel.office_id, Office.name_zh, Office.name_en, Channel.user_id, Channel.department_id,
             Channel.kind, Channel.address, ChannelPost.state, ChannelPost.retry_at, ChannelPost.lease_until,
@@ -117,7 +116,7 @@ def due_channels(session: Session, today: date) -> list[DueChannel]:
         .where(or_(and_(User.active.is_(True), _in_time(today)), Department.active.is_(True)))
         .order_by(Channel.id)
     )  # fmt: skip
-    return [DueChannel(*row.tuple()) for row in rows]
+    return [DueChannel(*row) for row in rows]
 
 
 def _in_time(today: date) -> ColumnElement[bool]:

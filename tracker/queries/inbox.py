@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Integer, String, cast, func, literal, null, select, type_coerce, union_all
+from sqlalchemy import ColumnElement, Date, Integer, cast, func, literal, null, select, type_coerce, union_all
 from sqlalchemy.orm import Session
 
 from tracker.domain.notices import NoticeState, reference
@@ -59,19 +59,40 @@ class Urgent:
     due: date | None
 
 
-def unread(session: Session, person_id: int) -> int:
-    """How many rows the person has not opened, up to COUNTED; one probe of an index."""
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What every page shows of the inbox. `unread` stops at COUNTED."""
+
+    unread: int
+    urgent: tuple[Urgent, ...]
+
+
+def glance(session: Session, person: User, today: date) -> Glance:
+    """Unread news, and what the person's department must not leave until the next mail; one statement."""
+    parts = [_unread(person.id)]
+    if person.department_id is not None and Role(person.role) in OWNERS | LEGAL:
+        parts += [_delivered(person), _statutory(person, today)]
+    rows: Any = session.execute(union_all(*parts)).all()
+    return Glance(
+        next(row[1] for row in rows if row[0] == "unread"),
+        tuple(_urgent(row) for row in rows if row[0] != "unread")[:URGENT],
+    )
+
+
+def _unread(person_id: int) -> Any:
+    """The number of rows, as one row of the same shape as the urgent ones; a probe of ix_outbox_inbox."""
     rows = (
         select(literal(1)).where(Outbox.recipient_id == person_id, Outbox.read_at.is_(None)).limit(COUNTED).subquery()
     )
-    return session.scalar(select(func.count()).select_from(rows)) or 0
+    empty = (literal(""), literal(""), literal(""), literal(0), literal(""))
+    return select(
+        literal("unread"), cast(func.count(), Integer), *empty, cast(null(), Integer), cast(null(), Integer),
+        cast(null(), Date),
+    ).select_from(rows)  # fmt: skip
 
 
-def urgent(session: Session, person: User, today: date) -> list[Urgent]:
-    """What the person's department must not leave until the next mail; one statement."""
-    if person.department_id is None or Role(person.role) not in OWNERS | LEGAL:
-        return []
-    delivered = (
+def _delivered(person: User) -> Any:
+    return (
         select(
             literal("notice"), Notice.id, Task.code, Task.title_zh, Task.title_en, Task.plan_year, Period.period_no,
             Notice.year, Notice.number, Notice.due,
@@ -81,25 +102,27 @@ def urgent(session: Session, person: User, today: date) -> list[Urgent]:
         .where(Notice.office_id == person.office_id, Notice.state == NoticeState.DELIVERED.value)
         .where(Notice.colour == "red", Notice.department_id == person.department_id)
     )  # fmt: skip
-    statutory = (
+
+
+def _statutory(person: User, today: date) -> Any:
+    """Registered events whose deadline is today or tomorrow, or was missed."""
+    return (
         select(
             literal("statutory"), Period.id, Task.code, Task.title_zh, Task.title_en, Task.plan_year, Period.period_no,
-            cast(null(), Integer), cast(null(), Integer), type_coerce(func.coalesce(Period.overdue_after, Period.due), Date),
+            cast(null(), Integer), cast(null(), Integer), func.coalesce(Period.overdue_after, Period.due),
         )
         .join(Task, Task.id == Period.task_id)
         .where(Period.office_id == person.office_id, Period.complete.is_(False), Period.waived.is_(False))
-        .where(Period.due <= today + timedelta(1), cast(Period.period_no, String).startswith(EVENT))
+        .where(Period.due <= today + timedelta(1), Period.period_no.startswith(EVENT))
         .where(Task.owner_id == person.department_id, Task.active.is_(True))
     )  # fmt: skip
-    rows: Any = session.execute(union_all(delivered, statutory).limit(URGENT)).all()
-    return [
-        Urgent(
-            row[0],
-            f"/notices/{row[1]}" if row[0] == "notice" else f"/tasks/{row[5]}/{row[2]}?period={row[6]}",
-            row[2], row[3], row[4], reference(row[7], row[8]) if row[7] and row[8] else "", row[9],
-        )
-        for row in rows
-    ]  # fmt: skip
+
+
+def _urgent(row: Any) -> Urgent:
+    what, key, code, title_zh, title_en, year, period_no, notice_year, number, due = row
+    link = f"/notices/{key}" if what == "notice" else f"/tasks/{year}/{code}?period={period_no}"
+    named = reference(notice_year, number) if notice_year and number else ""
+    return Urgent(what, link, code, title_zh, title_en, named, due)
 
 
 def read_inbox(session: Session, person_id: int, before: int | None = None) -> tuple[list[News], int | None]:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from tracker.domain.calendar import local_date
-from tracker.domain.completion import OFFICE_ZONE
+from tracker.domain.looks import OFFICE_ZONE
 from tracker.domain.permissions import TaskSubject
 from tracker.errors import NotFound
 from tracker.models import (

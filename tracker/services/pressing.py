@@ -123,8 +123,9 @@ def press_many(
 
 def is_pressable(period: Period, today: date) -> bool:
     """Whether the owner has anything to do: begun, and neither complete, waived, retired nor waiting for review."""
-    settled = period.complete or period.waived or period.light == "blue" or period.state == "submitted"
-    return period.task.active and period.start <= today and not settled
+    states = {duty.state for duty in period.obligations if duty.required}
+    waits = "submitted" in states and states <= {"submitted", "filled"}  # also where it came late
+    return period.task.active and period.start <= today and not (period.complete or period.waived or waits)
 
 
 def _steps(session: Session, task: Task) -> tuple[str, ...]:

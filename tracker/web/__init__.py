@@ -31,6 +31,8 @@ BLUEPRINTS = (
     "mailbox",
     "inbox",
     "tomorrow",
+    "channels",
+    "feed",
 )
 
 

@@ -21,12 +21,11 @@ from tracker.web.vocabulary import insufficient_words
 
 def short_renderer(session: Session, base_url: str) -> RenderShort:
     """A function that makes one channel's message; needs an application context."""
-    calendar = load_calendar(session)
 
     def render(person: User | None, office: tuple[str, str], lines: Sequence[Line], today: date) -> ChannelMessage:
         locale = person.locale if person is not None and person.locale in LOCALES else "zh"
         with force_locale(locale):
-            groups, faults = group_words(), insufficient_words()
+            calendar, groups, faults = load_calendar(session), group_words(), insufficient_words()
             said = []
             for line in lines[:MOST_LINES]:
                 entry = mail.entry(line, today, calendar, base_url, faults)

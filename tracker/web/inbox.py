@@ -55,8 +55,12 @@ class Box:
         self._session, self._person, self._today = session, person, today
 
     @cached_property
+    def _glance(self) -> reads.Glance:
+        return reads.glance(self._session, self._person, self._today)
+
+    @property
     def unread(self) -> int:
-        return reads.unread(self._session, self._person.id)
+        return self._glance.unread
 
     @property
     def badge(self) -> str:
@@ -65,9 +69,9 @@ class Box:
             return f"{reads.COUNTED - 1}+"
         return str(self.unread) if self.unread else ""
 
-    @cached_property
-    def urgent(self) -> list[reads.Urgent]:
-        return reads.urgent(self._session, self._person, self._today)
+    @property
+    def urgent(self) -> tuple[reads.Urgent, ...]:
+        return self._glance.urgent
 
     @cached_property
     def choices(self) -> list[Choice]:

@@ -55,6 +55,14 @@ SENTENCES: dict[str, str] = {
     # what is mailed
     "day_out_of_range": N_("请选择明天起%(days)s天以内的日期。"),
     "mail_kind_fixed": N_("这类通知不能关闭。"),
+    # channels next to mail
+    "channel_kind_unknown": N_("没有这种通道，请重新选择。"),
+    "channel_name_invalid": N_("请写一个名称，不超过 %(longest)s 个字符。"),
+    "channel_address_required": N_("请粘贴机器人的地址。"),
+    "channel_address_invalid": N_("这不是这种机器人的地址，应以 %(shape)s 开头。请从机器人的页面整个复制。"),
+    "channel_secret_invalid": N_("加签密钥不对。没有选“加签”的话，这里留空。"),
+    "channel_too_many": N_("最多 %(most)s 个通道，请先删除不用的。"),
+    "webhook_address_invalid": N_("地址不对，应以 http:// 或 https:// 开头，其中不能写用户名和密码。"),
     # submitting and deciding
     "submit_nothing": N_("没有选中要提交的材料。"),
     "submit_invalid": N_("有几份材料还不能提交，原因写在每份材料旁边。这次没有提交任何一份。"),
