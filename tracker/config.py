@@ -3,6 +3,7 @@
 A wrong value stops the start with a message that names the setting.
 """
 
+import hashlib
 import os
 import ssl
 from collections.abc import Mapping
@@ -84,6 +85,11 @@ class Settings:
     bounces: BounceSettings | None = None
     gateways: Mapping[str, str] = field(default_factory=dict)  # kind of robot → base address in its vendor's place
     mail_sink: bool = False  # mail stays in the embedded mailbox and can be read there; never with another server
+
+
+def install_id(settings: Settings) -> str:
+    """Tells what this installation makes from another's; says nothing about the key."""
+    return hashlib.sha256(b"install" + settings.secret_key.encode()).hexdigest()[:12]
 
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}

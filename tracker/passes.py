@@ -1,6 +1,5 @@
 """The passes of the machine with their parts joined: what the command line and the workers both run."""
 
-import hashlib
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -8,22 +7,19 @@ from typing import Any
 from flask import Flask
 
 from tracker import clock
+from tracker.adapters.bounces import open_box
 from tracker.adapters.mail import open_mailer
 from tracker.adapters.sealing import FernetSealer
-from tracker.config import Settings
+from tracker.config import Settings, install_id
 from tracker.db import db
 from tracker.ports import Poster
 from tracker.services import jobs
 from tracker.services.channel_posts import post_channels
+from tracker.services.bounces import read_bounces
 from tracker.services.delivery import deliver
 from tracker.services.sweep import sweep
 from tracker.web.channel_text import short_renderer
 from tracker.web.mail import renderer
-
-
-def install_id(settings: Settings) -> str:
-    """Tells this installation's messages from another's; says nothing about the key."""
-    return hashlib.sha256(b"install" + settings.secret_key.encode()).hexdigest()[:12]
 
 
 def run_sweep(app: Flask, now: datetime) -> dict[str, Any]:
@@ -72,3 +68,16 @@ def open_poster(settings: Settings) -> Poster:
     from tracker.adapters.channels import ApprisePoster
 
     return ApprisePoster(settings.gateways)
+
+
+def run_bounces(app: Flask, now: datetime) -> dict[str, Any]:
+    """One look into the bounce mailbox as of `now`; nothing where none is set."""
+    settings: Settings = app.extensions["settings"]
+    if settings.bounces is None:
+        return {}
+    session, opener = db.session(), partial(open_box, settings.bounces)
+
+    def work() -> dict[str, Any]:
+        return read_bounces(session, now=now, open_box=opener).as_dict(now)
+
+    return jobs.run(session, "bounces", as_of=now, clock=clock.now, work=work)

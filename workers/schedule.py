@@ -8,7 +8,7 @@ decision, not the schedule's.
 from celery.schedules import crontab
 
 # A message that nobody took until the next one is due has lost its meaning.
-SWEEP_EVERY, DELIVER_EVERY = 15, 5  # minutes
+SWEEP_EVERY, DELIVER_EVERY, BOUNCES_EVERY = 15, 5, 10  # minutes
 
 SCHEDULE = {
     "sweep at night": {"task": "sweep", "schedule": crontab(hour="0", minute="10")},
@@ -21,5 +21,10 @@ SCHEDULE = {
         "task": "deliver",
         "schedule": crontab(hour="8-17", minute=f"*/{DELIVER_EVERY}"),
         "options": {"expires": DELIVER_EVERY * 60},
+    },
+    "bounces": {
+        "task": "bounces",
+        "schedule": crontab(minute=f"*/{BOUNCES_EVERY}"),
+        "options": {"expires": BOUNCES_EVERY * 60},
     },
 }

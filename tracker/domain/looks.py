@@ -108,9 +108,9 @@ def look_at(
         if version.submitted_at and local_date(version.submitted_at, OFFICE_ZONE) <= last_day
     ]
     latest = [version for version in _latest_versions(history).values() if obligation.id in version.obligation_ids]
-    mendable = sum(until >= today for until in mendable(obligation, history, last_day, calendar))
+    still = sum(until >= today for until in mendable(obligation, history, last_day, calendar))
     given = obligation.min_count if obligation.zero_report else len(counted) + len(in_time)
-    mending = last_day < today and given < obligation.min_count <= given + mendable
+    mending = last_day < today and given < obligation.min_count <= given + still
     returned = mending or any(version.state is EvidenceState.RETURNED for version in latest)
     begun = obligation.start <= today
     stale: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Integer, cast, func, literal, null, select, type_coerce, union_all
+from sqlalchemy import ColumnElement, Date, Integer, cast, func, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
 from tracker.domain.notices import NoticeState, reference

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from email.message import EmailMessage
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
@@ -14,7 +13,7 @@ from tracker.domain.calendar import local_date
 from tracker.domain.reminders import QUIET_FROM
 from tracker.errors import InvalidInput
 from tracker.models import User
-from tracker.ports import Mailer
+from tracker.ports import Letter, Mailer
 from tracker.queries.calendar import load_calendar
 from tracker.queries.digest import Line
 from tracker.queries.mail_rules import load_mail_rules
@@ -43,7 +42,7 @@ class _Nowhere:
 
     transport = ""
 
-    def send(self, message: EmailMessage) -> str:  # noqa: ARG002 - the port's signature
+    def send(self, letter: Letter) -> str:  # noqa: ARG002 - the port's signature
         return "250"
 
     def close(self) -> None:

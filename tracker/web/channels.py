@@ -222,5 +222,3 @@ def delete(channel_id: int) -> ResponseReturnValue:
     base.commit()
     flash(_("已删除，地址和密钥也一并抹去。"), "good")
     return redirect(back, 303)
-
-

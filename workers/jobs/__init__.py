@@ -6,7 +6,7 @@ from flask import Flask
 
 from tracker import clock
 from tracker.app import create_app
-from tracker.passes import run_deliver, run_sweep
+from tracker.passes import run_bounces, run_deliver, run_sweep
 from workers.celery_app import app
 
 
@@ -26,3 +26,9 @@ def sweep() -> None:
 def deliver() -> None:
     with web().app_context():
         run_deliver(web(), clock.now())
+
+
+@app.task(name="bounces")
+def bounces() -> None:
+    with web().app_context():
+        run_bounces(web(), clock.now())
