@@ -14,8 +14,8 @@ from tracker.config import Settings, install_id
 from tracker.db import db
 from tracker.ports import Poster
 from tracker.services import jobs
-from tracker.services.channel_posts import post_channels
 from tracker.services.bounces import read_bounces
+from tracker.services.channel_posts import post_channels
 from tracker.services.delivery import deliver
 from tracker.services.sweep import sweep
 from tracker.web.channel_text import short_renderer

@@ -46,7 +46,7 @@ def test_editing_a_ladder(browser: Any, office: OfficeKit, session: Session) -> 
     expect(rows).to_have_count(7)
     page.get_by_role("button", name="保存", exact=True).click()
     expect(page.locator(".flash.good")).to_contain_text("已保存")
-    expect(page.locator(".tabs")).to_contain_text("已改")
+    expect(page.locator(".tabs a.on", has_text="月度任务")).to_contain_text("已改")
     kept = session.scalars(select(Setting).where(Setting.name == "ladders")).one().value["monthly"]["rungs"]
     assert (kept[0]["offset"], kept[-1]["offset"]) == (-3, -4)
 

@@ -106,6 +106,7 @@ def test_pressing_from_the_page_and_from_the_list(login: Login, office: OfficeKi
     client.post("/attention/press", data={})
     assert "请先勾选" in client.get("/attention").text
     assert 'name="period"' not in login("deputy", client.application.test_client()).get("/attention").text
+    session.rollback()
     assert session.scalars(select(Reminder.note).where(Reminder.period_id == period)).all() == ["请尽快"] * 2
 
 

@@ -115,6 +115,11 @@ TABLE: dict[str, Rule] = {
     "pressing.one": Rule("POST", "/periods/{period}/press", LEGAL),
     "rehearsal.index": Rule("GET", "/rehearsal", LEGAL | LEADERS),
     "rehearsal.proposed": Rule("POST", "/rehearsal", frozenset({"legal_head"})),
+    "mail_queue.give_up": Rule("POST", "/mail/{mail}/give-up", SYSADMIN),
+    "mail_queue.index": Rule("GET", "/mail", MANAGE),
+    "mail_queue.retry": Rule("POST", "/mail/{mail}/retry", SYSADMIN),
+    "mail_queue.revive": Rule("POST", "/mail/people/{person}/revive", SYSADMIN),
+    "mail_queue.rules": Rule("POST", "/mail/rules", SYSADMIN),
     "mailbox.html": Rule("GET", "/mailbox/x/html", ALL, public=True, absent=True),
     "mailbox.index": Rule("GET", "/mailbox/", ALL, public=True, absent=True),
     "mailbox.show": Rule("GET", "/mailbox/x", ALL, public=True, absent=True),
@@ -171,6 +176,7 @@ class Things:
     event: int
     event_task: int
     news: int  # what the contact of zzxf was told
+    mail: int  # a mail to him that waits for its next try
 
     def path(self, rule: Rule) -> str:
         return rule.path.format(**self.__dict__)
@@ -188,6 +194,17 @@ def _asked(session: Session, office: OfficeKit) -> dict[str, int]:
     absence = session.query(Delegation).one()
     return {"open_period": office.period(session, "T02", "M12").id, "asked": extension.id, "unsigned": zero.id,
             "absence": absence.id}  # fmt: skip
+
+
+def _mail(session: Session, office: OfficeKit) -> int:
+    row = Digest(
+        office_id=office.office_id, recipient_id=office.users["contact"], local_date=FROZEN.date(), state="deferred",
+        message_id="<digest.x@office.example>", subject="逾期1项", body_text="", body_html="", attempts=1,
+        created_at=FROZEN, last_error="451 4.3.0 later",
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row.id
 
 
 def _news(session: Session, office: OfficeKit) -> int:
@@ -214,7 +231,7 @@ def things(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
         obligation=october.id, period=october.period_id, submitted=submitted.id, accepted=accepted.id,
         standing=standing.id, plan=plan.id, indicator=indicator.id, person=office.users["contact_dzb"],
         department=office.departments["dzb"], **_asked(session, office), event=event.id, event_task=event.task_id,
-        news=_news(session, office),
+        news=_news(session, office), mail=_mail(session, office),
     )  # fmt: skip
     session.commit()
     return made

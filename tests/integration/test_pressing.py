@@ -119,15 +119,14 @@ def _read(session: Session, office: OfficeKit, **wanted: object) -> list[tuple[s
 def test_the_ledger_under_its_filters(session: Session, office: OfficeKit) -> None:
     _press(session, office, "T02", "M10")
     _press(session, office, "T03", "Y", now=FROZEN + timedelta(days=2))
-    assert [code for code, _who, _state in _read(session, office)] == ["T03", "T02", "T02"] or len(
-        _read(session, office)
-    ) == 3
+    # Nobody heads sfs: the head of the legal office stands in.
+    assert [code for code, _who, _state in _read(session, office)] == ["T03", "T03", "T02", "T02"]
     assert {code for code, *_rest in _read(session, office, task="T02")} == {"T02"}
     assert {code for code, *_rest in _read(session, office, department="sfs")} == {"T03"}
     assert _read(session, office, person_id=office.users["dept_head"]) == [("T02", "账户 dept_head", "waiting")]
     assert {code for code, *_rest in _read(session, office, since=date(2026, 11, 24))} == {"T03"}
     assert {code for code, *_rest in _read(session, office, until=date(2026, 11, 24))} == {"T02"}
-    assert len(_read(session, office, kind="press", year=2026)) == 3
+    assert len(_read(session, office, kind="press", year=2026)) == 4
     assert _read(session, office, kind="stale") == _read(session, office, year=2025) == []
     period = office.period(session, "T03", "Y").id
     assert {code for code, *_rest in _read(session, office, period_id=period)} == {"T03"}

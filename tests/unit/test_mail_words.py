@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 from flask_babel import Babel, force_locale
 
-from tracker.domain.calendar import WorkCalendar
+from tests.support.office import calendars
+from tracker.domain.calendar import WorkCalendar, parse_table
 from tracker.queries.digest import ORDER, Line, Missing, short_rung
 from tracker.queries.overview import Item, Overview, Share
 from tracker.queries.weekly import Weekly
@@ -19,6 +20,7 @@ from tracker.web.mail_text import COLUMNS, column, width, wrapped
 from tracker.web.mail_words import LIGHTS, copied_words, group_words, rung_words
 
 DAY = date(2026, 10, 16)
+CALENDAR = WorkCalendar({table["year"]: parse_table(table) for table in calendars()})
 LATE = Line(
     "overdue", "/tasks/2026/T01?period=Q3", "T01", "信访矛盾排查化解", "Disputes", 2026, "Q3", 7, date(2026, 10, 13),
     late=True, missing=(Missing("排查会议记录", "Minutes", 1),), department_zh="综治信访办", department_en="Petitions",
@@ -45,7 +47,7 @@ def words() -> Any:
 
 
 def letter(*lines: Line, week: Weekly | None = None) -> mail.Letter:
-    return mail.compose(READER, lines, DAY, WorkCalendar({}), "http://office", week)
+    return mail.compose(READER, lines, DAY, CALENDAR, "http://office", week)
 
 
 def test_the_subject_names_what_there_is(words: Flask) -> None:

@@ -4,6 +4,7 @@ Product defaults; field practice has both (领办逾期, 反馈逾期). Each has
 (domain.reminders, kinds SIGN and REPORT).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -48,3 +49,12 @@ def assess_clock(
     else:
         light = Light.GREY
     return ClockVerdict(light, min((day for day in days if day > today), default=None))
+
+
+def round_of(started_on: date, due: date, owed_on: Iterable[date]) -> str:
+    """What stands before the rungs of a clock that was started anew, "" in its first round.
+
+    `owed_on`: the days of the rungs that it has climbed. With another prefix the ladder is climbed once more, and
+    what was told in an earlier round stays in the ledger.
+    """
+    return f"{due.isoformat()}/" if any(day < started_on for day in owed_on) else ""

@@ -1,6 +1,5 @@
 """The working calendar from its stored tables."""
 
-from collections.abc import Iterable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,10 +25,3 @@ def load_calendar(session: Session) -> WorkCalendar:
 def forget_calendar(session: Session) -> None:
     """To be called by whoever changes a table within this session."""
     session.info.pop(_KEY, None)
-
-
-def missing_years(session: Session, years: Iterable[int]) -> list[int]:
-    """Those of `years` without a table: dates computed in them are tentative."""
-    wanted = sorted(set(years))
-    known = set(session.scalars(select(CalendarYear.year).where(CalendarYear.year.in_(wanted))))
-    return [year for year in wanted if year not in known]

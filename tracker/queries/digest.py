@@ -159,7 +159,7 @@ def _lines(person: User, rows: Sequence[Any], own: Iterable[PeriodRow], facts: _
 
 
 # What the administrator is told of, by the beginning of its `once`.
-SYSTEM_PAGES = {"calendar": "/admin/calendar", "mailbox": "/admin/people"}
+SYSTEM_PAGES = {"calendar": "/admin/calendar", "mailbox": "/mail#mailboxes"}
 
 
 def _thing(row: Any, facts: _Facts) -> tuple[str, Any]:

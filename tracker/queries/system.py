@@ -68,7 +68,7 @@ def mail(session: Session, office_id: int, *, most: int = 10) -> MailState:
     outbox, oldest = session.execute(waiting).one()
     troubled = session.scalars(
         select(Digest)
-        .where(Digest.office_id == office_id, Digest.state.in_(("deferred", "failed")))
+        .where(Digest.office_id == office_id, Digest.state.in_(("deferred", "failed", "bounced")))
         .options(joinedload(Digest.recipient))
         .order_by(Digest.id.desc())
         .limit(most)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.channels import LONGEST_NAME, MOST_CHANNELS, Target, parse_kind, parse_target
 from tracker.domain.permissions import Action, Actor, can
-from tracker.errors import Conflict, InvalidInput, NotFound
+from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tracker.models import Channel, Department
 from tracker.ports import ChannelMessage, Poster, PostRefused, SealBroken, Sealer
 from tracker.services import audit
@@ -65,20 +65,20 @@ def add(
 
 def _manages(session: Session, actor: Actor, department_id: int | None) -> None:
     if not can(actor, Action.MANAGE_CHANNELS):
-        raise NotFound("not_found")
+        raise Forbidden("not_allowed")
     department = session.get(Department, department_id)
     if department is None or department.office_id != actor.office_id or not department.active:
         raise InvalidInput("department_missing", field="department")
 
 
 def his(session: Session, actor: Actor, channel_id: int) -> Channel:
-    """The channel, if it is the actor's own or he manages it; otherwise NotFound."""
+    """The channel, if it is the actor's own or he manages it; otherwise Forbidden or, of another office, NotFound."""
     channel = session.get(Channel, channel_id)
     if channel is None or channel.office_id != actor.office_id or not channel.address:
         raise NotFound("not_found")
     managed = channel.department_id is not None and can(actor, Action.MANAGE_CHANNELS)
     if channel.user_id != actor.id and not managed:
-        raise NotFound("not_found")
+        raise Forbidden("not_allowed")
     return channel
 
 

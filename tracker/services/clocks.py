@@ -48,6 +48,14 @@ def stop_clock(
         reassess_clock(session, clock, today=local_date(now, zone), zone=zone)
 
 
+def restart_clock(session: Session, clock: Clock, *, due: date, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> None:
+    """Another round: what was handed back runs again, from today to `due`."""
+    clock.stopped_at = clock.stopped_by_id = None
+    clock.started_on, clock.due = local_date(now, zone), due
+    reassess_clock(session, clock, today=local_date(now, zone), zone=zone)
+    clock.next_attention_at = now
+
+
 def reassess_clock(session: Session, clock: Clock, *, today: date, zone: ZoneInfo = OFFICE_ZONE) -> None:
     """Stores what follows from the facts of one clock."""
     rules = load_ladders(session, clock.office_id)[LADDER_OF[ClockKind(clock.kind)]]

@@ -16,7 +16,7 @@ from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import WorkCalendar, local_date
-from tracker.domain.clocks import LADDER_OF, ClockKind
+from tracker.domain.clocks import LADDER_OF, ClockKind, round_of
 from tracker.domain.facts import LadderKind, OpenDeadline, PeriodVerdict, Rung
 from tracker.domain.reminders import (
     Ladder,
@@ -250,8 +250,10 @@ def _sweep_clock(this: _Pass, clock_id: int) -> None:
         this.ladders(clock.office_id)[LADDER_OF[kind]], clock.due, this.calendar, start=clock.started_on,
         weight=task.weight, legal_own=this.is_legal(clock.office_id, clock.department_id), through=this.today,
     )  # fmt: skip
-    known = set(this.session.scalars(select(Reminder.rung).where(Reminder.clock_id == clock.id)))
-    rung = owed_rung(rungs, this.today, known, complete=False)
+    climbed = this.session.execute(select(Reminder.rung, Reminder.owed_on).where(Reminder.clock_id == clock.id)).all()
+    prefix = round_of(clock.started_on, clock.due, (row.owed_on for row in climbed))
+    rungs = tuple(replace(rung, code=prefix + rung.code) for rung in rungs)
+    rung = owed_rung(rungs, this.today, {row.rung for row in climbed}, complete=False)
     if rung is not None:
         people = people_at(
             this.session, clock.office_id, clock.department_id, rung.to,

@@ -29,6 +29,7 @@ BLUEPRINTS = (
     "system",
     "first_run",
     "mailbox",
+    "mail_queue",
     "inbox",
     "tomorrow",
     "channels",

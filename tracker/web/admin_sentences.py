@@ -76,6 +76,12 @@ ADMIN_SENTENCES: dict[str, str] = {
     # mail
     "mail_not_configured": N_("没有设置邮件服务器（TRACKER_SMTP_URL）。"),
     "mail_refused": N_("邮件服务器拒收：%(answer)s"),
+    "hourly_cap_invalid": N_("应当是 1 至 %(most)s 之间的整数，不限就空着。"),
+    "digest_at_invalid": N_("应当在 %(earliest)s 至 %(latest)s 之间，写成 08:30。"),
+    "mail_not_open": N_("这封邮件已经发出、正在发送或已经了结，请看最新的情况。"),
+    "mail_of_another_day": N_("这是以前的邮件，没有发出的内容已经并入后来的邮件。"),
+    "mailbox_dead": N_("这个邮箱收不到邮件。请先核对地址，再恢复邮箱。"),
+    "mailbox_alive": N_("这个邮箱现在是正常的。"),
     # first run
     "setup_done": N_("安装已经完成，请登录。"),
     "setup_code_wrong": N_("安装码不对。安装码由 tracker init 显示在终端或安装日志里。"),

@@ -59,7 +59,20 @@ def moment(value: datetime) -> str:
 
 
 def due_words(due: date, today: date, calendar: WorkCalendar | None = None) -> str:
-    """还有3天, 明天到期, 今天到期, 逾期5个工作日: calendar days ahead, working days behind."""
+    """还有3天, 明天到期, 今天到期, 逾期5个工作日: calendar days ahead, working days behind.
+
+    A date in a year without a holiday table is marked as tentative (rules.md 1.8).
+    """
+    if calendar is None:
+        from tracker.db import db
+        from tracker.queries.calendar import load_calendar
+
+        calendar = load_calendar(db.session())
+    words = _distance(due, today, calendar)
+    return gettext("%(words)s（暂定）", words=words) if calendar.is_tentative(due) else words
+
+
+def _distance(due: date, today: date, calendar: WorkCalendar) -> str:
     ahead = (due - today).days
     if ahead > 1:
         return gettext("还有%(days)s天", days=ahead)
@@ -67,11 +80,6 @@ def due_words(due: date, today: date, calendar: WorkCalendar | None = None) -> s
         return gettext("明天到期")
     if ahead == 0:
         return gettext("今天到期")
-    if calendar is None:
-        from tracker.db import db
-        from tracker.queries.calendar import load_calendar
-
-        calendar = load_calendar(db.session())
     late = calendar.workdays_between(due, today)
     if late == 0:  # only days off have passed
         return gettext("逾期%(days)s天", days=-ahead)

@@ -172,14 +172,14 @@ def _as_xlsx(lines: Iterable[Entry]) -> bytes:
     return out.getvalue()
 
 
-@blueprint.get("/export.<kind>")
-def export(kind: str) -> ResponseReturnValue:
+@blueprint.get("/export.<form>")
+def export(form: str) -> ResponseReturnValue:
     """The filtered lines, the newest so many."""
     actor, wanted = base.require(Action.SEE_LEDGER), _filter()
-    if kind not in {"csv", "xlsx"}:
-        raise InvalidInput("export_unknown", kind=kind)
+    if form not in {"csv", "xlsx"}:
+        raise InvalidInput("export_unknown", kind=form)
     lines, _total = _all(actor, wanted)
-    body = _as_csv(lines) if kind == "csv" else _as_xlsx(lines)
-    answer = Response(body, content_type="text/csv; charset=utf-8" if kind == "csv" else XLSX)
-    answer.headers["Content-Disposition"] = f'attachment; filename="ledger-{base.today():%Y%m%d}.{kind}"'
+    body = _as_csv(lines) if form == "csv" else _as_xlsx(lines)
+    answer = Response(body, content_type="text/csv; charset=utf-8" if form == "csv" else XLSX)
+    answer.headers["Content-Disposition"] = f'attachment; filename="ledger-{base.today():%Y%m%d}.{form}"'
     return answer

@@ -91,6 +91,20 @@ class Letter:
     settings_url: str
 
 
+@words.per_language
+def _subject_words() -> dict[str, str]:
+    return {
+        "notice": gettext("督办%(count)s件"),
+        "late": gettext("逾期%(count)s项"),
+        "mend": gettext("待补%(count)s项"),
+        "soon": gettext("临期%(count)s项"),
+        "sign": gettext("签收%(count)s项"),
+        "asked": gettext("待批%(count)s件"),
+        "system": gettext("系统%(count)s项"),
+        "told": gettext("知悉%(count)s项"),
+    }
+
+
 def subject(lines: Sequence[Line], today: date) -> str:
     """【法治任务】督办1件 逾期2项 待补3项 临期1项（2026-10-13）, naming only what there is."""
     counts = {
@@ -103,16 +117,7 @@ def subject(lines: Sequence[Line], today: date) -> str:
         "system": sum(line.group == "system" for line in lines),
         "told": sum(line.group in {"decided", "accepted"} for line in lines),
     }
-    said = {
-        "notice": gettext("督办%(count)s件"),
-        "late": gettext("逾期%(count)s项"),
-        "mend": gettext("待补%(count)s项"),
-        "soon": gettext("临期%(count)s项"),
-        "sign": gettext("签收%(count)s项"),
-        "asked": gettext("待批%(count)s件"),
-        "system": gettext("系统%(count)s项"),
-        "told": gettext("知悉%(count)s项"),
-    }
+    said = _subject_words()
     parts = [said[name] % {"count": count} for name, count in counts.items() if count]
     if any(line.group == "weekly" for line in lines):
         parts.append(gettext("每周情况"))

@@ -1,10 +1,11 @@
 """The words of digests and of the inbox, in the reader's language: groups, rungs, notices, requests."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from functools import wraps
 
 from tracker.queries.inbox import News
-from tracker.web.filters import cycle_name, zh_en
+from tracker.web.filters import cycle_name, is_english, zh_en
 from tracker.web.locale import gettext
 
 RED, AMBER, BLUE, GREY, GREEN = (
@@ -22,6 +23,21 @@ LIGHTS = {
 }  # fmt: skip
 
 
+def per_language(table: Callable[[], dict[str, str]]) -> Callable[[], dict[str, str]]:
+    """A table of words that is made once for each language: mails are made by the thousand."""
+    known: dict[bool, dict[str, str]] = {}
+
+    @wraps(table)
+    def words() -> dict[str, str]:
+        english = is_english()
+        if english not in known:
+            known[english] = table()
+        return known[english]
+
+    return words
+
+
+@per_language
 def group_words() -> dict[str, str]:
     return {
         "notice": gettext("督办单"),
@@ -42,9 +58,9 @@ def group_words() -> dict[str, str]:
     }
 
 
-def rung_words(rung: str) -> str:
-    """T-7, T-2w, T+3, week, press … as its reader would say it; "" where the group says it already."""
-    said = {
+@per_language
+def _rungs() -> dict[str, str]:
+    return {
         "T-30": gettext("一个月前提醒"),
         "T-14": gettext("两周前提醒"),
         "T-7": gettext("一周前提醒"),
@@ -55,6 +71,11 @@ def rung_words(rung: str) -> str:
         "stale_week": gettext("每周提醒"),
         "press": gettext("法制办催办"),
     }
+
+
+def rung_words(rung: str) -> str:
+    """T-7, T-2w, T+3, week, press … as its reader would say it; "" where the group says it already."""
+    said = _rungs()
     if rung in said:
         return said[rung]
     matched = re.fullmatch(r"T([-+])(\d+)(w?)", rung)
@@ -68,11 +89,13 @@ def rung_words(rung: str) -> str:
     return gettext("期限前%(count)s天提醒", count=count)
 
 
-def copied_words(steps: Iterable[str]) -> str:
+def copied_words(steps: Sequence[str]) -> str:
     """已抄送法制办、分管领导; "" for nobody."""
+    if not steps:
+        return ""
     names = {"legal": gettext("法制办"), "deputy": gettext("分管领导"), "first": gettext("主任、书记")}
     who = gettext("、").join(names[step] for step in steps)
-    return gettext("已抄送%(who)s", who=who) if who else ""
+    return gettext("已抄送%(who)s", who=who)
 
 
 def notice_words(state: str, clock: str = "") -> str:
@@ -90,6 +113,7 @@ def notice_words(state: str, clock: str = "") -> str:
     return said.get(state, state)
 
 
+@per_language
 def request_words() -> dict[str, str]:
     return {
         "extension": gettext("延期申请"),
@@ -122,6 +146,7 @@ def system_words(what: str) -> str:
     return said.get(what, gettext("系统有一件事需要处理"))
 
 
+@per_language
 def kind_words() -> dict[str, str]:
     """Kinds of news (domain.telling.Kind) as the inbox and the settings call them."""
     return {

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from tracker import errors
 from tracker.db import db
-from tracker.queries.calendar import missing_years
+from tracker.queries.calendar import load_calendar
 from tracker.web import base
 from tracker.web.locale import LOCALES, select
 from tracker.web.locale import gettext as _
@@ -202,7 +202,7 @@ def _tentative_years() -> list[int]:
     """Years that take part without a holiday table: this one, and the next from November on."""
     today = base.today()
     years = {today.year, today.year + 1} if today.month >= 11 else {today.year}
-    return missing_years(db.session(), years)
+    return load_calendar(db.session()).missing_years(years)  # one statement, shared with every date on the page
 
 
 def _install_templates(app: Flask) -> None:

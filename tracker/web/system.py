@@ -11,12 +11,12 @@ from tracker.adapters import listening, mail
 from tracker.db import db
 from tracker.domain.permissions import Action
 from tracker.errors import Unavailable
-from tracker.ports import MailRefused
 from tracker.queries import system as reads
 from tracker.queries.calendar import load_calendar
 from tracker.web import base, health
 from tracker.web.admin import page
 from tracker.web.locale import gettext as _
+from tracker.web.mail_troubles import state_words, transport_words, trouble_words
 from tracker.web.messages import explain
 
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
@@ -136,17 +136,13 @@ def _disk() -> tuple[str, str, str]:
     return "green", _("正常"), remark
 
 
-def _mail_states() -> dict[str, str]:
-    return {"sending": _("发送中"), "sent": _("已发出"), "deferred": _("待重试"), "failed": _("被拒收")}
-
-
-def _index(test: dict[str, str] | None = None, status: int = 200) -> ResponseReturnValue:
+def _index(test: dict[str, Any] | None = None, status: int = 200) -> ResponseReturnValue:
     actor, now = base.require(Action.SEE_SYSTEM), base.now()
     jobs = reads.jobs(db.session())
     state = reads.mail(db.session(), actor.office_id)
     return page(
         "system/index.html", status, passes=[_pass(job, jobs.get(job), now) for job in EVERY],
-        components=_components(jobs, now), mail=state, mail_states=_mail_states(), test=test,
+        components=_components(jobs, now), mail=state, mail_states=state_words(), test=test,
         oldest=ago(state.oldest, now) if state.oldest else "",
         workday=load_calendar(db.session()).is_workday(base.today()),
         smtp=base.settings().smtp, sender=base.settings().mail_from,
@@ -166,19 +162,24 @@ def test_mail() -> ResponseReturnValue:
     person, settings = base.current_person(), base.settings()
     email = person.email
     db.session.rollback()
-    try:
-        answer = mail.send_test(
-            settings.smtp,
-            settings.mail_from,
-            email,
-            _("【法治任务】测试邮件"),
-            _("这是一封测试邮件。收到它，说明提醒邮件可以送达。\n\n%(url)s", url=settings.base_url),
-        )
-    except MailRefused as error:
-        said = _("邮件服务器拒收：%(answer)s", answer=str(error)[:300])
-        return _index({"kind": "error", "text": said}, 502)
-    except OSError as error:
-        said = explain(Unavailable("mail_not_configured" if settings.smtp is None else "mail_down"))
-        return _index({"kind": "error", "text": f"{said} ({str(error)[:200]})" if settings.smtp else said}, 503)
-    text = _("测试邮件已交给服务器，收件人 %(email)s。服务器回答：%(answer)s", email=email, answer=answer)
-    return _index({"kind": "good", "text": text})
+    trial = mail.try_out(
+        settings.smtp,
+        settings.mail_from,
+        email,
+        _("【法治任务】测试邮件"),
+        _("这是一封测试邮件。收到它，说明提醒邮件可以送达。\n\n%(url)s", url=settings.base_url),
+        base.now(),
+    )
+    how = {"dialogue": trial.dialogue, "transport": transport_words(trial.transport)}
+    if trial.ok:
+        said = _("测试邮件已交给服务器，收件人 %(email)s。服务器回答：%(answer)s", email=email, answer=trial.answer)
+        return _index({"kind": "good", "text": said, **how})
+    if settings.smtp is None:
+        return _index({"kind": "error", "text": explain(Unavailable("mail_not_configured"))}, 503)
+    if trial.stage:
+        said = _("邮件服务器拒收：%(answer)s", answer=trial.answer[:300])
+    else:
+        said = f"{explain(Unavailable('mail_down'))} ({trial.answer[:200]})"
+    return _index(
+        {"kind": "error", "text": said, "meaning": trouble_words(trial.answer), **how}, 502 if trial.stage else 503
+    )
