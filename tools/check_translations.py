@@ -32,6 +32,16 @@ KEYWORDS = {
 }
 OPTIONS = {"**.html": {"silent": "false"}, "**.txt": {"silent": "false"}}
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%")
+HEADER = """# English texts. The ids are the Chinese sentences of the source (docs/decisions/0002).
+msgid ""
+msgstr ""
+"Language: en\\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+
+"""
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -60,8 +70,10 @@ def update() -> None:
     english.update(extract(), no_fuzzy_matching=True)
     english.obsolete.clear()
     CATALOGUE.parent.mkdir(parents=True, exist_ok=True)
+    # Without the writer's own header, which carries dates and names that only make noise in a comparison.
     with CATALOGUE.open("wb") as target:
-        write_po(target, english, width=120, sort_output=True, no_location=True, omit_header=False)
+        target.write(HEADER.encode())
+        write_po(target, english, width=120, sort_output=True, no_location=True, omit_header=True)
 
 
 def problem(source: Message, english: Message | None) -> str:

@@ -348,6 +348,7 @@ def _judge(session: Session, office: Office, people: dict[str, User], now: datet
     periods = session.scalars(select(Period).where(Period.office_id == office.id)).all()
     reassess(session, [period.id for period in periods], now=now)
     demo_time.requests_of_all_kinds(session, office, people, now)
+    demo_time.registered_events(session, office, people, now)
     today = local_date(now, OFFICE_ZONE)
     for period in periods:
         if not period.complete and period.start <= today:

@@ -13,10 +13,17 @@ from tracker.models import Obligation, Office, Period, Slot, Task, User, evidenc
 from tracker.queries.calendar import load_calendar
 from tracker.queries.requests import period_view
 from tracker.queries.subjects import actor_of
-from tracker.services import delegations, requests
+from tracker.services import delegations, events, requests
 from tracker.services.assessment import OFFICE_ZONE
 
 NEAR, FAR = 4, 75  # days ahead in which a deadline lies that the demo asks about
+# Task, days since it came, reference, title. Days that fall into another year are left out.
+EVENTS = (
+    ("T35", 9, "津滨政复〔{year}〕12号", "行政处罚复议案"),
+    ("T35", 1, "津滨政复〔{year}〕15号", "信息公开复议案"),
+    ("T36", 13, "（{year}）津0116行初37号", "行政处罚诉讼案"),
+    ("T40", 6, "依申请公开{year}-08", "征收补偿资料公开申请"),
+)
 REASONS = (
     "区里的培训改到下月，材料要等培训结束才能形成。",
     "年底案件集中，台账核对还要几天。",
@@ -30,6 +37,24 @@ def requests_of_all_kinds(session: Session, office: Office, people: Mapping[str,
     _about_periods(session, office, people, now, head)
     _zero_reports(session, office, people, now, head)
     _absences(session, people, now)
+
+
+def registered_events(session: Session, office: Office, people: Mapping[str, User], now: datetime) -> None:
+    """Two reconsideration cases, a lawsuit and a disclosure request: one nearly due, one registered late."""
+    head, today, calendar = actor_of(people["fzb-fuze"]), local_date(now, OFFICE_ZONE), load_calendar(session)
+    tasks = {
+        task.code: task.id
+        for task in session.scalars(select(Task).where(Task.office_id == office.id, Task.plan_year == today.year))
+    }
+    for code, days, reference, title in EVENTS:
+        trigger = calendar.prev_workday(today - timedelta(days))
+        if trigger.year == today.year and code in tasks:
+            # Most are registered the next workday; the lawsuit came to light a week later.
+            seen = now - timedelta(days=max(0, days - (7 if code == "T36" else 1)))
+            events.register(
+                session, actor=head, task_id=tasks[code], reference=reference.format(year=today.year), title=title,
+                trigger_on=trigger, now=seen,
+            )  # fmt: skip
 
 
 def _about_periods(

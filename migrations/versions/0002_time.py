@@ -293,6 +293,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("read_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("stood_in_for_id", sa.Integer(), nullable=True))
         batch_op.create_index("ix_outbox_inbox", ["recipient_id", "read_at", "id"], unique=False)
+        batch_op.create_index("ix_outbox_period", ["period_id", "id"], unique=False)
         batch_op.create_unique_constraint(batch_op.f("uq_outbox_once"), ["once"])
         batch_op.create_foreign_key(batch_op.f("fk_outbox_clock_id_clock"), "clock", ["clock_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_outbox_request_id_request"), "request", ["request_id"], ["id"])
@@ -331,7 +332,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("mail_dead_at", sa.DateTime(timezone=True), nullable=True))
 
     # The ladder has more rungs now: every open period is looked at again by the next sweep.
-    period = sa.table("period", sa.column("complete", sa.Boolean), sa.column("next_attention_at", sa.DateTime(timezone=True)))
+    period = sa.table(
+        "period", sa.column("complete", sa.Boolean), sa.column("next_attention_at", sa.DateTime(timezone=True))
+    )
     op.execute(
         period.update()
         .where(period.c.complete == sa.false(), period.c.next_attention_at.is_not(None))
@@ -377,6 +380,7 @@ def downgrade() -> None:
         batch_op.drop_constraint(batch_op.f("fk_outbox_clock_id_clock"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("uq_outbox_once"), type_="unique")
         batch_op.drop_index("ix_outbox_inbox")
+        batch_op.drop_index("ix_outbox_period")
         batch_op.drop_column("stood_in_for_id")
         batch_op.drop_column("read_at")
         batch_op.drop_column("once")

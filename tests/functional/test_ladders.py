@@ -2,18 +2,24 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.support.databases import Database
 from tests.support.office import OfficeKit
+from tracker.cli.main import cli
 from tracker.domain.facts import LadderKind
-from tracker.models import Reminder, Setting
+from tracker.models import Period, Reminder, Setting
 
 Login = Callable[..., FlaskClient]
 ROWS = {
@@ -156,3 +162,28 @@ def test_a_rehearsal_of_what_is_not_saved(login: Login, office: OfficeKit, sessi
     wrong = client.post("/rehearsal", data=ROWS | {"count-0": "x"})
     assert wrong.status_code == 422
     assert "第 1 级：请填写 1 至 90 之间的整数" in wrong.text
+
+
+def _attention(session: Session) -> dict[int, datetime | None]:
+    return {row[0]: row[1] for row in session.execute(select(Period.id, Period.next_attention_at))}
+
+
+def test_rehearse_on_the_command_line(database: Database, office: OfficeKit, session: Session, tmp_path: Path) -> None:
+    env = {
+        "TRACKER_SECRET_KEY": "only-for-the-tests", "TRACKER_DATA": str(tmp_path), "TRACKER_DATABASE_URL": database.url,
+    }  # fmt: skip
+    before = _attention(session)
+    session.rollback()
+    out = tmp_path / "year.html"
+    arguments = ("rehearse", "--assume", "nobody", "--now", "2026-11-23T10:00", "--json", "--out", str(out))
+    result = CliRunner().invoke(cli, arguments, env=env, catch_exceptions=False)
+    assert result.exit_code == 0
+    said = json.loads(result.stdout)
+    assert (said["year"], said["tasks"], said["most_per_person_and_day"], said["on_days_off"]) == (2026, 5, 1, 0)
+    assert sum(said["by_day"].values()) == said["mails"] == sum(said["by_role"].values())
+    assert said["by_rung"]["T+20"]
+    page = out.read_text(encoding="utf-8")
+    assert page.count("<rect class=") == 365
+    assert "测试街道" in page
+    assert _attention(session) == before
+    assert session.scalars(select(Reminder.id)).all() == []

@@ -8,13 +8,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from tests.support import channels as telling
 from tests.support import evidence as acts
 from tests.support import files
 from tests.support import requests as asking
 from tests.support.clock import FROZEN
 from tests.support.office import PEOPLE, OfficeKit, add_person
 from tracker.domain.permissions import Role
-from tracker.models import Delegation, Indicator, Office, Outbox, User
+from tracker.models import Delegation, Digest, Indicator, Office, Outbox, User
 from tracker.ports import ObjectStore
 
 ALL = frozenset(PEOPLE)
@@ -78,6 +79,13 @@ TABLE: dict[str, Rule] = {
     "board.export": Rule("GET", "/board/export.csv", SEE),
     "board.index": Rule("GET", "/board", SEE),
     "board.period": Rule("GET", "/board/period/{period}", SEE),
+    "channels.add": Rule("POST", "/settings/channels", ALL),
+    "channels.add_department": Rule("POST", "/admin/channels", SYSADMIN),
+    "channels.admin": Rule("GET", "/admin/channels", SYSADMIN),
+    "channels.delete": Rule("POST", "/channels/{channel}/delete", SYSADMIN),
+    "channels.index": Rule("GET", "/settings/channels", ALL),
+    "channels.switch": Rule("POST", "/channels/{channel}/switch", SYSADMIN),
+    "channels.test": Rule("POST", "/channels/{channel}/test", SYSADMIN),
     "calendar.import_file": Rule("POST", "/admin/calendar/import", MANAGE),
     "calendar.index": Rule("GET", "/admin/calendar", MANAGE),
     "events.cancel": Rule("POST", "/events/{event}/cancel", frozenset({"legal_head"}), form=(("reason", "登记有误"),)),
@@ -91,6 +99,10 @@ TABLE: dict[str, Rule] = {
     "catalogue.export": Rule("GET", "/admin/catalogue/2026/export.yaml", MANAGE),
     "catalogue.index": Rule("GET", "/admin/catalogue", MANAGE),
     "catalogue.template": Rule("GET", "/admin/catalogue/template.xlsx", MANAGE),
+    "feed.index": Rule("GET", "/settings/calendar", ALL),
+    "feed.read": Rule("GET", "/calendar/{feed}.ics", ALL, public=True),
+    "feed.renew": Rule("POST", "/settings/calendar", ALL),
+    "feed.revoke": Rule("POST", "/settings/calendar/revoke", ALL),
     "files.download": Rule("GET", "/files/{submitted}", OWN | HELP | SEE),
     "files.upload": Rule("POST", "/obligations/{obligation}/files", OWN | HELP),
     "first_run.finish": Rule("POST", "/first-run", ALL, public=True, absent=True),
@@ -114,7 +126,7 @@ TABLE: dict[str, Rule] = {
     "pressing.many": Rule("POST", "/attention/press", LEGAL),
     "pressing.one": Rule("POST", "/periods/{period}/press", LEGAL),
     "rehearsal.index": Rule("GET", "/rehearsal", LEGAL | LEADERS),
-    "rehearsal.proposed": Rule("POST", "/rehearsal", frozenset({"legal_head"})),
+    "rehearsal.proposed": Rule("POST", "/rehearsal", frozenset({"legal_head"}), form=(("kind", "monthly"),)),
     "mail_queue.give_up": Rule("POST", "/mail/{mail}/give-up", SYSADMIN),
     "mail_queue.index": Rule("GET", "/mail", MANAGE),
     "mail_queue.retry": Rule("POST", "/mail/{mail}/retry", SYSADMIN),
@@ -153,7 +165,7 @@ TABLE: dict[str, Rule] = {
 }
 
 # Paths that belong to somebody's office: another office's people must not even learn that they exist.
-OF_AN_OFFICE = [*sorted(name for name, rule in TABLE.items() if "{" in rule.path), "task.page"]
+OF_AN_OFFICE = [*sorted(name for name, rule in TABLE.items() if "{" in rule.path and not rule.public), "task.page"]
 
 
 @dataclass(frozen=True)
@@ -175,6 +187,8 @@ class Things:
     absence: int  # of the head of zzxf
     event: int
     event_task: int
+    channel: int  # of a department
+    feed: str  # the secret of the clerk's calendar
     news: int  # what the contact of zzxf was told
     mail: int  # a mail to him that waits for its next try
 
@@ -231,6 +245,8 @@ def things(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
         obligation=october.id, period=october.period_id, submitted=submitted.id, accepted=accepted.id,
         standing=standing.id, plan=plan.id, indicator=indicator.id, person=office.users["contact_dzb"],
         department=office.departments["dzb"], **_asked(session, office), event=event.id, event_task=event.task_id,
+        channel=telling.add(session, office, FROZEN, "sysadmin", "webhook", "http://127.0.0.1:1/", "zzxf").id,
+        feed=telling.feed(session, office, "contact", FROZEN),
         news=_news(session, office), mail=_mail(session, office),
     )  # fmt: skip
     session.commit()

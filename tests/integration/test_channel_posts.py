@@ -1,13 +1,14 @@
 """The message of the day of every channel: once a day, on working days, whether mail works or not (I1)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import Engine, delete, event, select, update
 from sqlalchemy.orm import Session
 
+from tests.support import channels as telling
 from tests.support import robots
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
@@ -24,7 +25,6 @@ from tracker.services.telling import tell
 from tracker.web.channel_text import short_renderer
 
 DAY = date(2026, 10, 12)  # a Monday
-SEALER = FernetSealer("only-for-the-tests")
 
 
 @pytest.fixture
@@ -44,10 +44,7 @@ def due(session: Session, office: OfficeKit) -> OfficeKit:
 def add(
     session: Session, kit: OfficeKit, who: str = "contact", kind: str = "wecom", department: str = "", key: str = ""
 ) -> Channel:
-    made = channels.add(
-        session, SEALER, actor=kit.actor(session, who), kind=kind, name="工作群", address=key or KEY[kind], secret="",
-        gateways={}, department_id=kit.departments[department] if department else None, now=FROZEN,
-    )  # fmt: skip
+    made = telling.add(session, kit, FROZEN, who, kind, key or KEY[kind], department)
     session.commit()
     return made
 
@@ -57,7 +54,7 @@ def post(
 ) -> ChannelResult:  # fmt: skip
     with app.app_context():
         return post_channels(
-            session, now=now, open_poster=lambda: poster or ApprisePoster(server.gateways), sealer=SEALER,
+            session, now=now, open_poster=lambda: poster or ApprisePoster(server.gateways), sealer=telling.SEALER,
             render=short_renderer(session, "http://127.0.0.1:8000"),
         )  # fmt: skip
 
@@ -184,7 +181,7 @@ class Dying:
     def __init__(self, inner: Poster) -> None:
         self.inner = inner
 
-    def post(self, kind: str, target: dict[str, str], message: ChannelMessage) -> str:
+    def post(self, kind: str, target: Mapping[str, str], message: ChannelMessage) -> str:
         self.inner.post(kind, target, message)
         raise KeyboardInterrupt
 
@@ -194,12 +191,29 @@ def test_killed_between_answer_and_commit_the_message_comes_once_more_after_its_
 ) -> None:
     add(session, due)
     with pytest.raises(KeyboardInterrupt):
-        post(app, session, server, at(DAY), Dying(ApprisePoster(server.gateways)))  # type: ignore[arg-type]
+        post(app, session, server, at(DAY), Dying(ApprisePoster(server.gateways)))
     session.rollback()
     assert post(app, session, server, at(DAY, 8, 42)) == ChannelResult()  # under its lease
     assert post(app, session, server, at(DAY, 8, 50)) == ChannelResult(sent=1)
     assert post(app, session, server, at(DAY, 9)) == ChannelResult()
     assert len(server.got) == 2  # the one documented window
+
+
+def test_two_workers_at_once_post_once(
+    app: Flask, engine: Engine, session: Session, due: OfficeKit, server: Robots
+) -> None:
+    add(session, due)
+
+    class Slow:
+        """While it posts, another worker comes by."""
+
+        def post(self, kind: str, target: Mapping[str, str], message: ChannelMessage) -> str:
+            with Session(engine) as other:
+                assert post(app, other, server, at(DAY)) == ChannelResult()
+            return ApprisePoster(server.gateways).post(kind, target, message)
+
+    assert post(app, session, server, at(DAY), Slow()) == ChannelResult(sent=1)
+    assert len(server.got) == 1
 
 
 def test_a_dead_place_costs_two_tries_in_a_pass(app: Flask, session: Session, due: OfficeKit, server: Robots) -> None:
@@ -209,7 +223,7 @@ def test_a_dead_place_costs_two_tries_in_a_pass(app: Flask, session: Session, du
     class Gone:
         asked = 0
 
-        def post(self, kind: str, target: object, message: object) -> str:
+        def post(self, *_: object) -> str:
             self.asked += 1
             raise OSError("cannot be reached")
 
@@ -252,4 +266,4 @@ def test_no_channels_cost_one_statement(app: Flask, session: Session, due: Offic
     engine = session.get_bind()
     event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
     post(app, session, server, at(DAY))
-    assert len(asked) == 1
+    assert len([words for words in asked if words.startswith("SELECT")]) == 1

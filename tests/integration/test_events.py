@@ -12,7 +12,7 @@ from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
 from tests.support.passing import at, night
 from tracker.errors import Conflict, Forbidden, InvalidInput
-from tracker.models import AuditEvent, Event, Period, Reminder
+from tracker.models import AuditEvent, Event, Indicator, Period, Reminder
 from tracker.ports import ObjectStore
 from tracker.services import calendar_admin, events
 from tracker.services.sweep import sweep
@@ -132,3 +132,19 @@ def test_a_mistaken_event_is_cancelled_with_its_record_kept(session: Session, of
     acts_seen = set(session.scalars(select(AuditEvent.action).where(AuditEvent.subject == "event")))
     assert acts_seen == {"event.registered", "event.cancelled"}
     assert acts.event(session, office, "下一件", FROZEN).period.period_no == "E002"
+
+
+def test_the_years_figures_stay_with_the_year(session: Session, office: OfficeKit) -> None:
+    """An event that ends after the year's own period does not take the yearly indicators along."""
+    event = acts.event(session, office, "跨年", FROZEN, date(2026, 11, 23), count=60, unit="day")
+    indicator = Indicator(
+        code="T05-I1", name_zh="件数", name_en="", unit="件", kind="count", cycle="year", target_op=">=", target=1.0
+    )
+    event.task.indicators.append(indicator)
+    session.flush()
+    session.commit()
+    assert event.period.end > office.period(session, "T05", "Y").end
+    key, year = event.period_id, office.period(session, "T05", "Y").id
+    night(session, date(2027, 2, 1))
+    assert "I3" in session.get_one(Period, year).insufficient
+    assert "I3" not in session.get_one(Period, key).insufficient

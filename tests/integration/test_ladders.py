@@ -1,5 +1,6 @@
 """The office's own ladders: kept whole or not at all, seen by the next sweep, and what they lead to."""
 
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
@@ -10,10 +11,11 @@ from tests.support import evidence as acts
 from tests.support import files
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
-from tests.support.passing import begin, night
+from tests.support.passing import ZONE, begin, night
+from tracker.domain.calendar import local_date
 from tracker.domain.clocks import ClockKind
 from tracker.domain.facts import LadderKind
-from tracker.domain.rehearsal import Assumption
+from tracker.domain.rehearsal import Assumption, plain_rung
 from tracker.domain.reminders import DEFAULTS, Ladder, RungRule, Unit, as_data
 from tracker.errors import InvalidInput, NotFound
 from tracker.models import AuditEvent, Clock, Obligation, Outbox, Period, Reminder, Setting
@@ -152,10 +154,33 @@ def test_a_rehearsal_writes_nothing(session: Session, office: OfficeKit, year: i
     assert {"T-7", "T+7", "T+20", "week"} <= set(done.by_rung())
     assert not session.new
     assert not session.dirty
-    assert session.scalars(select(Reminder)).all() == session.scalars(select(Outbox)).all() == []
+    assert session.scalars(select(Reminder.id)).all() == session.scalars(select(Outbox.id)).all() == []
     assert {duty.state for duty in session.scalars(select(Obligation))} <= {"missing", "stale"}
 
 
 def test_a_rehearsal_of_nothing(session: Session, office: OfficeKit) -> None:
     with pytest.raises(NotFound, match="rehearsal_empty"):
         rehearse(session, office_id=office.office_id + 1, year=2026, assumption=Assumption.NOBODY, now=FROZEN)
+
+
+def test_the_walk_tells_what_real_sweeps_tell(session: Session, office: OfficeKit) -> None:
+    """Four months in which nobody does anything: the same rungs for the same people on the same days."""
+    first, last = date(2026, 1, 1), date(2026, 4, 30)
+    walked, done = rehearse(session, office_id=office.office_id, year=2026, assumption=Assumption.NOBODY, now=FROZEN)
+    session.rollback()
+    begin(session, first)
+    for number in range(first.toordinal(), last.toordinal() + 1):
+        night(session, date.fromordinal(number))
+    rows = session.scalars(select(Reminder)).all()
+    sent = Counter(
+        (walked.calendar.next_workday(local_date(row.created_at, ZONE)), row.recipient_id, plain_rung(row.rung))
+        for row in rows
+    )
+    told = Counter(
+        (mail.day, mail.person_id, rung)
+        for mail in done.mails
+        for rung in mail.rungs
+        if mail.day <= last and rung != "weekly"
+    )
+    assert len(told) > 100
+    assert told == sent

@@ -71,4 +71,4 @@ def mails(sink: mailsink.Handle, keys: Iterable[str] | None = None) -> list[Emai
 def text_of(message: EmailMessage) -> str:
     body = message.get_body(("plain",))
     assert body is not None
-    return str(body.get_content())
+    return str(body.get_content()).replace("\r\n", "\n")

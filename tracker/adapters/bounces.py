@@ -31,8 +31,10 @@ class ImapBounceBox:
         self._settings = settings
         try:
             self._server = self._connect()
+            _code, said = self._server.capability()  # after signing in a server may offer more
         except imaplib.IMAP4.error as error:
             raise OSError(_words(error)) from error
+        self._can = set(b" ".join(part for part in said if part).decode("ascii", "replace").upper().split())
 
     def _connect(self) -> imaplib.IMAP4:
         wanted = self._settings
@@ -70,10 +72,13 @@ class ImapBounceBox:
         folder = self._settings.move_to
         if folder is None:
             return
+        if "MOVE" in self._can:
+            self._do("MOVE", key, f'"{folder}"')
+            return
         self._do("COPY", key, f'"{folder}"')
         self._do("STORE", key, "+FLAGS.SILENT", "(\\Deleted)")
         # Only this one, where the server can; a plain EXPUNGE would take what people marked as deleted with it.
-        if "UIDPLUS" in self._server.capabilities:
+        if "UIDPLUS" in self._can:
             self._do("EXPUNGE", key)
 
     def _do(self, command: str, *args: str) -> list[bytes | tuple[bytes, bytes] | None]:

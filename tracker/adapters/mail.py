@@ -135,7 +135,7 @@ class SmtpMailer:
         for name in names:
             server.secret = True
             try:
-                server.auth(name, steps[name], initial_response_ok=name == "PLAIN")  # type: ignore[arg-type]
+                server.auth(name, steps[name], initial_response_ok=name == "PLAIN")
             except smtplib.SMTPAuthenticationError as error:
                 refusals.append(error)
             else:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from tracker.ports import Letter
 
 WIDTH = 76  # of a line of base64
-WORD = 45  # bytes of UTF-8 in one encoded word: 60 characters of base64 and 12 of frame
+WORD = 39  # bytes of UTF-8 in one encoded word: with its frame and the name of the header less than a line
 
 
 def wire(letter: Letter) -> bytes:
@@ -34,7 +34,7 @@ def wire(letter: Letter) -> bytes:
     if any("\r" in header or "\n" in header.replace("\r\n ", "") for header in _plain(headers)):
         raise ValueError("a header holds a line break")
     if letter.html:
-        mark = "=_" + hashlib.sha256(letter.message_id.encode()).hexdigest()[:32]
+        mark = "=_" + hashlib.sha256(letter.message_id.encode()).hexdigest()[:24]
         headers.append(f'Content-Type: multipart/alternative; boundary="{mark}"')
         parts = [f"--{mark}", *_part("plain", letter.text), f"--{mark}", *_part("html", letter.html), f"--{mark}--", ""]
         return "\r\n".join([*headers, "", *parts]).encode()

@@ -57,4 +57,4 @@ def round_of(started_on: date, due: date, owed_on: Iterable[date]) -> str:
     `owed_on`: the days of the rungs that it has climbed. With another prefix the ladder is climbed once more, and
     what was told in an earlier round stays in the ledger.
     """
-    return f"{due.isoformat()}/" if any(day < started_on for day in owed_on) else ""
+    return due.isoformat() if any(day < started_on for day in owed_on) else ""

@@ -111,7 +111,7 @@ def assess_period(
     told = past or (bool(required) and all(look.state in ANSWERED for look in required))
     insufficient = _insufficient(period, looks, gaps) if told and period.start <= today else ()
     light, reasons = _period_light(period, looks, lights, complete, insufficient if past else (), today)
-    deadlines = () if period.waived or fulfilled else _open_deadlines(period, looks, light, reasons)
+    deadlines = () if period.waived or fulfilled else _open_deadlines(period, looks)
     return PeriodVerdict(
         state=_state(period, looks, complete, insufficient, reasons, past=past),
         light=light,
@@ -140,9 +140,7 @@ def assess_period(
     )
 
 
-def _open_deadlines(
-    period: PeriodFacts, looks: Sequence[Look], light: Light, reasons: Sequence[str]
-) -> tuple[OpenDeadline, ...]:
+def _open_deadlines(period: PeriodFacts, looks: Sequence[Look]) -> tuple[OpenDeadline, ...]:
     """The period's own deadline and those of the cycles inside it, as far as somebody must still act.
 
     What waits for the reviewer presses nobody, nor does a return that may still be mended in time; what only the
@@ -159,7 +157,8 @@ def _open_deadlines(
         OpenDeadline("/".join(filter(None, (period.prefix, cycle_no))), cycle_kind(cycle_no, whole), due)
         for due, cycle_no in sorted(inner)
     ]
-    waits = light is Light.BLUE and "in_review" in reasons
+    # Also what came late: it is red, and yet nobody but the reviewer can do anything now.
+    waits = all(look.state in ANSWERED for look in required) and any(not look.filled for look in required)
     mends = any(look.mending for look in required)
     own = any(look.facts.due == period.due and look.state not in ANSWERED and not look.mending for look in required)
     if own or (not inner and not waits and not mends):

@@ -51,6 +51,7 @@ class Outbox(Base):
     __table_args__ = (
         Index("ix_outbox_open", "settled_at", "recipient_id"),
         Index("ix_outbox_inbox", "recipient_id", "read_at", "id"),
+        Index("ix_outbox_period", "period_id", "id"),
     )
 
     id: Mapped[Key]

@@ -20,6 +20,7 @@ from tracker.models import (
     Task,
     Version,
 )
+from tracker.queries.signing import ToSign, unsigned
 
 LIGHTS = ("red", "yellow", "blue", "green", "grey")
 GROUPS = ("part", "dept")
@@ -54,6 +55,7 @@ class BoardFilter:
     department: str = ""
     light: str = ""
     group: str = "part"
+    unsigned: bool = False  # only tasks that wait for their department's signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Board:
     queue: Queue
     last_sweep: datetime | None
     tasks: int
+    unsigned: dict[str, ToSign]  # tasks that wait for their department's signature, by code
 
 
 def first_reason(reasons: Sequence[str], light: str) -> str:
@@ -274,9 +277,10 @@ def last_sweep(session: Session) -> datetime | None:
 
 
 def read_board(session: Session, office_id: int, wanted: BoardFilter) -> Board:
-    """The board as the address asks for it, in five statements."""
+    """The board as the address asks for it, in six statements."""
     everything = _rows(session, office_id, wanted.year)
-    narrowed = _narrow(everything, wanted)
+    waiting = unsigned(session, office_id, wanted.year)
+    narrowed = [row for row in _narrow(everything, wanted) if not wanted.unsigned or row.code in waiting]
     return Board(
         groups=_grouped(_with_light(narrowed, wanted.light), wanted.group),
         strip=_strip(narrowed),
@@ -286,6 +290,7 @@ def read_board(session: Session, office_id: int, wanted: BoardFilter) -> Board:
         queue=waiting_for_review(session, office_id),
         last_sweep=last_sweep(session),
         tasks=len(everything),
+        unsigned=waiting,
     )
 
 

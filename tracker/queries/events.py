@@ -1,6 +1,5 @@
 """Registered events with their deadlines, for the list and for a task's page."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -98,9 +97,6 @@ def read_events(session: Session, actor: Actor, year: int, *, task: str = "", on
     ]  # fmt: skip
 
 
-def titles_of(session: Session, period_ids: list[int]) -> Mapping[int, tuple[str, str]]:
-    """(reference, title) of the events among these periods."""
-    rows = session.execute(
-        select(Event.period_id, Event.reference, Event.title).where(Event.period_id.in_(period_ids))
-    ).all()
-    return {row[0]: (row[1], row[2]) for row in rows}
+def event_of(session: Session, period_id: int) -> Event | None:
+    """The event that this period was made for."""
+    return session.scalar(select(Event).where(Event.period_id == period_id))

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from tracker.domain.calendar import local_date
 from tracker.domain.facts import DeadlineKind, LadderKind
 from tracker.domain.reminders import DEFAULTS, Ladder, parse_ladder
-from tracker.models import Obligation, Period, Setting, Task
+from tracker.models import Obligation, Period, Request, Setting, Task
 
 NAME = "ladders"  # value: {kind: domain.reminders.as_data}
 _KEY = "ladders"
@@ -28,6 +30,26 @@ def load_ladders(session: Session, office_id: int) -> Mapping[LadderKind, Ladder
 def forget_ladders(session: Session) -> None:
     """To be called by whoever changes a ladder, and by a pass before it begins."""
     session.info.pop(_KEY, None)
+
+
+def climbs_from(session: Session, period: Period, kind: LadderKind, zone: ZoneInfo) -> date | None:
+    """The day before which no step of a deadline was ever owed; None: they go back as far as the ladder does.
+
+    A registered event has no steps from before it was registered, an extended deadline none from before the day
+    on which the extension was granted.
+    """
+    start = period.start if kind in {LadderKind.EVENT, LadderKind.EVENT_SHORT} else None
+    if period.extended_to is None:
+        return start
+    granted = session.scalar(
+        select(func.max(Request.decided_at)).where(
+            Request.period_id == period.id, Request.kind == "extension", Request.state == "approved"
+        )
+    )
+    days = [start] if start else []
+    if granted is not None:
+        days.append(local_date(granted, zone))
+    return max(days, default=None)
 
 
 # --------------------------------------------------------------------------- what climbs a ladder
@@ -97,7 +119,10 @@ def pick_period(
         .limit(1)
     )
     if not code:
-        return session.scalar(query if kind in CLOCKS else query.where(climbs(kind), Period.waived.is_(False)))
+        if kind in CLOCKS:
+            return session.scalar(query)
+        running = query.where(Period.waived.is_(False))
+        return session.scalar(running.where(_climbs_itself(kind))) or session.scalar(running.where(climbs(kind)))
     of_task = query.where(Task.code == code)
     named = session.scalar(of_task.where(Period.period_no == period_no)) if period_no else None
     return named or session.scalar(of_task)

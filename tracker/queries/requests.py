@@ -78,7 +78,9 @@ def period_view(session: Session, period: Period) -> PeriodView:
 
 def obligation_view(obligation: Obligation) -> ObligationView:
     return ObligationView(
-        start=obligation.start, allowed=obligation.slot.zero_report_allowed, accepted=obligation.accepted,
+        start=obligation.start, accepted=obligation.accepted,
+        # A registered event is the very thing that a zero report denies.
+        allowed=obligation.slot.zero_report_allowed and not obligation.cycle_no.startswith("E"),
         zero_report=obligation.zero_report,
     )  # fmt: skip
 

@@ -292,7 +292,8 @@ def _card(obligation: Obligation, slot: Slot, rows: Sequence[VersionRow], period
         expires_on=obligation.expires_on, dated_until=summary_until(obligation, slot.task),
         must_show=tuple((str(text), place in ticked) for place, text in enumerate(slot.must_show)),
         rejections=tuple(str(entry.get("text_zh", "")) for entry in slot.rejections if entry.get("text_zh")),
-        good_sample=slot.good_sample, bad_sample=slot.bad_sample, items=tuple(items), zero_allowed=slot.zero_report_allowed,
+        good_sample=slot.good_sample, bad_sample=slot.bad_sample, items=tuple(items),
+        zero_allowed=slot.zero_report_allowed and not obligation.cycle_no.startswith("E"),
         zero_report=obligation.zero_report,
     )  # fmt: skip
 

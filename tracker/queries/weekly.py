@@ -33,7 +33,5 @@ def read_weekly(session: Session, office_id: int, today: date, zone: ZoneInfo) -
             Notice.open_period_id.in_([item.period_id for item in found.red]), Notice.number.is_not(None)
         )
     )
-    numbers = {
-        period_id: reference(year, number) for period_id, year, number in rows if period_id and year and number
-    }
+    numbers = {period_id: reference(year, number) for period_id, year, number in rows if period_id and year and number}
     return Weekly(year, found, numbers)

@@ -113,8 +113,11 @@ def _next_dues(siblings: Sequence[tuple[int, date, date]]) -> dict[tuple[int, da
 
 
 def _indicator_facts(task: Task, period: Period, values: Sequence[IndicatorValue]) -> tuple[IndicatorFacts, ...]:
+    if period.ladder.startswith("event"):
+        return ()  # a single event is judged by its own material; figures belong to the year
     latest = {value.indicator_id: value for value in sorted(values, key=lambda value: (value.as_of, value.id))}
-    last = max(task.periods, key=lambda other: other.end).id if task.periods else period.id
+    years = [other for other in task.periods if not other.ladder.startswith("event")]
+    last = max(years, key=lambda other: other.end).id if years else period.id
     facts = []
     for indicator in task.indicators:
         value = latest.get(indicator.id)

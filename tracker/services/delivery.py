@@ -245,26 +245,23 @@ def _state_after(this: Pass, digest: Digest, refused: MailRefused | None) -> Sta
 
 
 # What happens once for each mail; core statements, because they are what one mail costs.
-_digest, _outbox = Digest.__table__, Outbox.__table__
-_OURS = and_(
-    _digest.c.id == bindparam("key"), _digest.c.state == State.READY, _digest.c.lease_until == bindparam("held")
-)
+_OURS = and_(Digest.id == bindparam("key"), Digest.state == State.READY, Digest.lease_until == bindparam("held"))
 TAKE = (
-    update(_digest)
+    update(Digest)
     .where(_OURS)
-    .values(state=State.SENDING, lease_until=bindparam("lease"), attempts=_digest.c.attempts + 1)
+    .values(state=State.SENDING, lease_until=bindparam("lease"), attempts=Digest.attempts + 1)
 )
-LET_GO = update(_digest).where(_OURS).values(lease_until=None)
+LET_GO = update(Digest).where(_OURS).values(lease_until=None)
 SENT = (
-    update(_digest)
-    .where(_digest.c.id == bindparam("key"))
+    update(Digest)
+    .where(Digest.id == bindparam("key"))
     .values(
         state=State.SENT, sent_at=bindparam("at"), lease_until=None, retry_at=None, last_error="", bounced_at=None,
         transport=bindparam("how"),
     )
 )  # fmt: skip
 SETTLE = (
-    update(_outbox)
-    .where(_outbox.c.digest_id == bindparam("key"), _outbox.c.settled_at.is_(None))
+    update(Outbox)
+    .where(Outbox.digest_id == bindparam("key"), Outbox.settled_at.is_(None))
     .values(settled_at=bindparam("at"), outcome="sent")
 )

@@ -18,12 +18,11 @@ from tracker.domain.permissions import Actor
 from tracker.domain.reminders import DEFAULTS, Ladder, as_data, deadline_rungs, ladder, parse_ladder
 from tracker.models import Clock, Notice, Period, Reminder, Setting, Task, User
 from tracker.queries.calendar import load_calendar
-from tracker.queries.ladders import NAME, climbs, forget_ladders, load_ladders
+from tracker.queries.ladders import NAME, climbs, climbs_from, forget_ladders, load_ladders
 from tracker.services import audit
 from tracker.services.assessment import OFFICE_ZONE, facts_of_task
 
 CLOCKS = {LadderKind.SIGN: ClockKind.SIGN, LadderKind.REPORT: ClockKind.REPORT}
-EVENTS = {LadderKind.EVENT, LadderKind.EVENT_SHORT}
 _RANK = ("contact", "reviewer", "dept_head", "legal_head", "deputy", "director", "secretary")  # up the path
 
 
@@ -151,7 +150,7 @@ def preview(
     for deadline in sorted({*planned, *now_open}, key=lambda one: (one.milestone, one.due, one.prefix)):
         rungs = deadline_rungs(
             deadline, rules[deadline.kind], calendar, through=max(today, deadline.due),
-            start=period.start if deadline.kind in EVENTS else None, weight=period.task.weight,
+            start=climbs_from(session, period, deadline.kind, zone), weight=period.task.weight,
             legal_own=look.legal_own,
         )  # fmt: skip
         found.append(_dated(look, deadline, rungs, period, deadline in now_open))
@@ -241,14 +240,15 @@ def _joined(rungs: Sequence[DatedRung]) -> tuple[DatedRung, ...]:
 
 
 def _dated(look: _Look, deadline: OpenDeadline, rungs: Sequence[Rung], period: Period, open_: bool) -> DatedLadder:
+    cycle_no = deadline.prefix.rpartition("/")[2]
+    if cycle_no not in {duty.cycle_no for duty in period.obligations}:
+        cycle_no = ""  # the period's own deadline; a prefix may also name an extension
     missing: dict[tuple[str, str], int] = {}
     for duty in period.obligations if open_ and not deadline.milestone else ():
-        if duty.required and duty.missing and duty.due == deadline.due:
+        if duty.required and duty.missing and duty.due == deadline.due and cycle_no in {"", duty.cycle_no}:
             name = (duty.slot.name_zh, duty.slot.name_en)
             missing[name] = missing.get(name, 0) + duty.missing
-    cycle_no = deadline.prefix.rpartition("/")[2]
-    cycles = {duty.cycle_no for duty in period.obligations}
     return DatedLadder(
-        cycle_no if cycle_no in cycles else "", deadline.kind, deadline.due, open_, deadline.milestone,
+        cycle_no, deadline.kind, deadline.due, open_, deadline.milestone,
         _joined([look.dated(rung) for rung in rungs]), tuple((*name, count) for name, count in missing.items()),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -84,7 +84,7 @@ class Pass:
         return self.now + max(self.elapsed(), timedelta(0))
 
 
-def rests(digest: Row[Any], now: datetime) -> bool:
+def rests(digest: Any, now: datetime) -> bool:
     """Whether this day's digest is not to be touched now: under way, backing off, or done with until tomorrow."""
     if digest.state is None:
         return False
@@ -165,7 +165,7 @@ def _within_cap(this: Pass, office_id: int, people: Sequence[int]) -> Sequence[i
     return people[:allowed]
 
 
-def _true_rows(this: Pass, people: Mapping[int, User], digests: Mapping[int, Row[Any]]) -> dict[int, list[Outbox]]:
+def _true_rows(this: Pass, people: Mapping[int, User], digests: Mapping[int, Any]) -> dict[int, list[Outbox]]:
     """Person → what is to be told. A repeated attempt tells only what its first told, or less: the server may have
     taken that one, and a mail program shows one of two messages with the same Message-ID. What came
     since waits for the next working day.
@@ -206,7 +206,7 @@ def _written(
     this: Pass,
     mails: Mapping[int, Rendered],
     people: Mapping[int, User],
-    digests: Mapping[int, Row[Any]],
+    digests: Mapping[int, Any],
     rows: Mapping[int, Sequence[Outbox]],
 ) -> list[Ready]:
     """The rows of what is ready; without those that another worker claimed in the meantime."""

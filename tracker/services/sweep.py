@@ -30,7 +30,7 @@ from tracker.domain.reminders import (
 from tracker.domain.telling import Kind
 from tracker.models import Clock, Obligation, Office, Period, Reminder, Slot, Task, User
 from tracker.queries.calendar import forget_calendar, load_calendar
-from tracker.queries.ladders import forget_ladders, load_ladders
+from tracker.queries.ladders import climbs_from, forget_ladders, load_ladders
 from tracker.services import clocks, notices
 from tracker.services.assessment import OFFICE_ZONE, reassess
 from tracker.services.calendar_admin import needs_next_table, warn_of_missing_table
@@ -180,8 +180,7 @@ def _rungs(this: _Pass, period: Period, task: Task, deadline: OpenDeadline) -> t
         deadline,
         this.ladders(period.office_id)[deadline.kind],
         this.calendar,
-        # A registered event has no rungs from before it was registered.
-        start=period.start if deadline.kind in {LadderKind.EVENT, LadderKind.EVENT_SHORT} else None,
+        start=climbs_from(this.session, period, deadline.kind, this.zone),
         weight=task.weight,
         legal_own=this.is_legal(period.office_id, task.owner_id),
         through=this.today,
@@ -246,13 +245,12 @@ def _sweep_clock(this: _Pass, clock_id: int) -> None:
     if clock.stopped_at is not None or task is None or not task.active:
         return
     kind = ClockKind(clock.kind)
+    climbed = this.session.execute(select(Reminder.rung, Reminder.owed_on).where(Reminder.clock_id == clock.id)).all()
     rungs = ladder(
         this.ladders(clock.office_id)[LADDER_OF[kind]], clock.due, this.calendar, start=clock.started_on,
         weight=task.weight, legal_own=this.is_legal(clock.office_id, clock.department_id), through=this.today,
+        prefix=round_of(clock.started_on, clock.due, (row.owed_on for row in climbed)),
     )  # fmt: skip
-    climbed = this.session.execute(select(Reminder.rung, Reminder.owed_on).where(Reminder.clock_id == clock.id)).all()
-    prefix = round_of(clock.started_on, clock.due, (row.owed_on for row in climbed))
-    rungs = tuple(replace(rung, code=prefix + rung.code) for rung in rungs)
     rung = owed_rung(rungs, this.today, {row.rung for row in climbed}, complete=False)
     if rung is not None:
         people = people_at(

@@ -11,7 +11,7 @@ from tracker.adapters.catalogue_files import MOST_BYTES
 from tracker.domain.catalogue import Problem
 from tracker.domain.catalogue_changes import Detail
 from tracker.errors import InvalidInput, TrackerError
-from tracker.web import base, nav
+from tracker.web import nav
 from tracker.web.locale import gettext
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain

@@ -16,10 +16,13 @@ from tracker.queries import board as queries
 from tracker.queries.board import Board, BoardFilter
 from tracker.queries.board_period import read_period
 from tracker.queries.calendar import load_calendar
+from tracker.queries.notices import notices_of_period
 from tracker.web import vocabulary as words
 from tracker.web.base import current_actor, require, today
 from tracker.web.filters import zh_en
 from tracker.web.locale import gettext as _
+from tracker.web.notice_words import helpers as notice_helpers
+from tracker.web.notice_words import signature_word
 
 blueprint = Blueprint("board", __name__, url_prefix="/board")
 
@@ -45,6 +48,7 @@ def read_filter(office_id: int) -> BoardFilter:
         department=request.args.get("dept", "")[:40],
         light=light if light in queries.LIGHTS else "",
         group=group if group in queries.GROUPS else "part",
+        unsigned=request.args.get("sign") == "open",
     )
 
 
@@ -55,6 +59,7 @@ def kept(wanted: BoardFilter, **changed: str) -> dict[str, str | int]:
         "dept": wanted.department,
         "light": wanted.light,
         "group": "" if wanted.group == "part" else wanted.group,
+        "sign": "open" if wanted.unsigned else "",
     } | changed
     return {"year": wanted.year} | {name: value for name, value in values.items() if value}
 
@@ -86,7 +91,9 @@ def index() -> ResponseReturnValue:
         at=today(),
         may_review=can(actor, Action.SEE_QUEUE),
         may_press=can(actor, Action.PRESS),
-        chosen=bool(wanted.part or wanted.department or wanted.light),
+        may_hand_out=can(actor, Action.HAND_OUT),
+        signature_word=signature_word,
+        chosen=bool(wanted.part or wanted.department or wanted.light or wanted.unsigned),
     )
 
 
@@ -113,6 +120,9 @@ def period(period_id: int) -> ResponseReturnValue:
         at=today(),
         may_review=can(actor, Action.SEE_QUEUE),
         may_press=can(actor, Action.PRESS),
+        notices=notices_of_period(db.session(), actor, period_id) if can(actor, Action.SEE_NOTICES) else [],
+        may_draft=can(actor, Action.DRAFT_NOTICE),
+        **notice_helpers(),
     )
 
 

@@ -59,7 +59,7 @@ def kind_words() -> dict[str, str]:
 def trouble_words(said: str) -> str:
     """What the last try met, in words; an answer of the other side stays as it is."""
     known = {
-        verbs.SEALED_OTHERWISE: _("密钥换过，读不出这个通道的地址。请删除后重新添加。"),
+        verbs.SEALED_OTHERWISE: _("密钥换过，读不出这个渠道的地址。请删除后重新添加。"),
         "no answer in time": _("对方没有及时回答。"),
         "cannot be reached": _("连不上对方的地址。"),
         "the proxy does not answer": _("代理服务器没有回答。"),
@@ -116,7 +116,8 @@ def _own(problem: TrackerError | None = None) -> ResponseReturnValue:
 def _form(kinds: dict[str, str], problem: TrackerError | None) -> dict[str, Any]:
     """What the form of both pages needs. The address and the secret are never filled in again."""
     wrong = {str(problem.data.get("field") or ""): explain(problem)} if problem else {}
-    return {"kinds": kinds, "wrong": wrong, "typed": request.form, "gateways": sorted(base.settings().gateways)}
+    through = _("、").join(word for kind, word in kinds.items() if kind in base.settings().gateways)
+    return {"kinds": kinds, "wrong": wrong, "typed": request.form, "gateways": through}
 
 
 @blueprint.post("/settings/channels")

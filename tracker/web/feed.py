@@ -6,6 +6,7 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -24,7 +25,7 @@ from flask_babel import force_locale
 from flask_login import current_user
 
 from tracker.adapters.feed_file import FeedEvent, write_feed
-from tracker.config import install_id
+from tracker.config import LOOPBACK, install_id
 from tracker.db import db
 from tracker.models import Feed, User
 from tracker.queries.feed import Deadline, feed_of, find_feed, open_deadlines
@@ -85,7 +86,7 @@ def _page(token: str = "") -> ResponseReturnValue:
     address = f"{base.settings().base_url}{url_for('feed.read', token=token)}" if token else ""
     return render_template(
         "feed/index.html", feed=own_feed(), secret=address, webcal="webcal:" + address.partition(":")[2],
-        reachable=not base.on_loopback(),
+        local=(urlsplit(base.settings().base_url).hostname or "") in LOOPBACK,
     )  # fmt: skip
 
 
@@ -122,10 +123,13 @@ def read(token: str) -> ResponseReturnValue:
     """The calendar of whoever the secret belongs to; 404 for any other, revoked or of somebody who has left."""
     now, (readings, misses) = base.now(), _gates()
     key = feeds.digest_of(token)
-    if misses.is_shut(base.address(), now) or readings.is_shut(key, now):
+    if readings.is_shut(key, now):
         return _slower()
     feed = find_feed(db.session(), key)
     if feed is None or feed.revoked_at is not None or not accounts.is_current(feed.user, base.today()):
+        # Behind a proxy everybody has one address: guessing there slows down guessers, never whoever knows his secret.
+        if misses.is_shut(base.address(), now):
+            return _slower()
         misses.count(base.address(), now)
         abort(404)
     readings.count(key, now)

@@ -43,11 +43,11 @@ def _acts(line: reads.QueueLine, today: date) -> list[str]:
 def _index(values: Any = None, errors: dict[str, str] | None = None, status: int = 200) -> ResponseReturnValue:
     actor = base.require(Action.SEE_MAIL_QUEUE)
     session, now, today = db.session(), base.now(), base.today()
-    states = state_words()
+    states, before = state_words(), number_given("", request.args.get("before", ""))
     chosen = {name: request.args.get(name, "") for name in ("state", "person", "day")}
     found = reads.queue(
         session, actor.office_id, state=chosen["state"] if chosen["state"] in states else "",
-        person_id=number_given("", chosen["person"]), day=_day(), before=number_given("", request.args.get("before", "")),
+        person_id=number_given("", chosen["person"]), day=_day(), before=before,
     )  # fmt: skip
     last = found.lines[-1].id if found.more else None
     rules = load_mail_rules(session)[actor.office_id]
@@ -60,7 +60,7 @@ def _index(values: Any = None, errors: dict[str, str] | None = None, status: int
         limits={"earliest": EARLIEST.strftime("%H:%M"), "latest": LATEST.strftime("%H:%M"), "most": MOST_PER_HOUR},
         bounces=base.settings().bounces, smtp=base.settings().smtp, filtered=any(chosen.values()),
         next_href=url_for("mail_queue.index", before=last, **_kept(chosen)) if last else "",
-        first_href=url_for("mail_queue.index", **_kept(chosen)) if request.args.get("before") else "",
+        first_href=url_for("mail_queue.index", **_kept(chosen)) if before else "",
     )  # fmt: skip
 
 

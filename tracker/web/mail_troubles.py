@@ -1,4 +1,4 @@
-"""The words of mail servers in the reader's language: states of mails, and what an answer means for whoever reads it."""
+"""Mail servers in the reader's language: states of mails, and what an answer of theirs means."""
 
 import re
 

@@ -11,9 +11,12 @@ from tracker.domain.permissions import LEGAL, OWNERS
 from tracker.errors import Forbidden
 from tracker.queries.calendar import load_calendar
 from tracker.queries.my_work import GROUPS, WorkRow, my_work
+from tracker.queries.notices import waiting_for
+from tracker.queries.signing import tasks_to_sign
 from tracker.web import base
 from tracker.web.filters import zh_en
 from tracker.web.locale import gettext
+from tracker.web.notice_words import helpers as notice_helpers
 from tracker.web.task_words import period_word, reason_list, stale_sentences, tint
 from tracker.web.vocabulary import insufficient_words
 
@@ -88,4 +91,7 @@ def index() -> ResponseReturnValue:
         reason_list=reason_list,
         stale_sentences=stale_sentences,
         insufficient_words=insufficient_words(),
+        to_sign=tasks_to_sign(db.session(), actor.office_id, person.department_id),
+        notices=waiting_for(db.session(), actor),
+        **notice_helpers(),
     )

@@ -19,13 +19,16 @@ from tracker.domain.requests import RequestKind, may_ask
 from tracker.errors import InvalidInput, NotFound, TrackerError
 from tracker.models import Obligation, Task
 from tracker.queries import evidence as reads
+from tracker.queries.events import event_of
 from tracker.queries.evidence import Place, VersionRow
+from tracker.queries.notices import notices_of_period
 from tracker.queries.requests import requests_of_period
+from tracker.queries.signing import signature
 from tracker.queries.subjects import task_subject
 from tracker.queries.task_page import Card, TaskPage, load_task, task_page
 from tracker.services import evidence, indicators
 from tracker.services.evidence import SubmitEntry
-from tracker.web import base, request_words
+from tracker.web import base, notice_words, request_words
 from tracker.web import task_words as words
 from tracker.web.filters import day_full
 from tracker.web.locale import gettext as _
@@ -48,7 +51,7 @@ def _helpers() -> dict[str, Any]:
         "short_cycle": short_cycle,
         "guess": guess_for,
         "late_days": LATE_DAYS,
-    } | request_words.helpers()
+    } | request_words.helpers() | notice_words.helpers()
 
 
 def guess_for(row: VersionRow, card: Any) -> dict[str, date | None]:
@@ -96,6 +99,11 @@ def _render(
         asks=_asks(actor, subject, page, base.today()),
         asked=requests_of_period(session, page.period.id, page.id) if page.period else [],
         may_record=can(actor, Action.RECORD_INDICATOR, subject),
+        signed=signature(session, task.id),
+        may_sign_on=can(actor, Action.SIGN_ON, subject),
+        notices=notices_of_period(session, actor, page.period.id) if page.period else [],
+        may_draft=can(actor, Action.DRAFT_NOTICE),
+        event=event_of(session, page.period.id) if page.period and page.period.period_no.startswith("E") else None,
         problem=problem,
         problem_text=explain(problem) if problem else "",
         typed=typed or {},

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import g
 
+from tracker.domain.rehearsal import plain_rung
 from tracker.queries.task_page import Card, Happening, PeriodChip
 from tracker.web.filters import zh_en
 from tracker.web.locale import gettext
@@ -120,14 +121,19 @@ def cycle_word(cycle: str) -> str:
 
 def rung_sentence(rung: str, people: str) -> str:
     """A sent reminder as a sentence."""
-    # The deadline of a cycle inside the period, or an extended one, stands before the rung: M03/T-7.
-    kind, step = rung.partition("/")[0], rung.rpartition("/")[2]
-    if kind == "stale":
+    kind = plain_rung(rung)
+    if kind == "press":
+        return gettext("法制办催办了 %(people)s", people=people)
+    if kind in {"stale", "stale_week"}:
         return gettext("材料失效提醒已发给 %(people)s", people=people)
     if kind == "soon_stale":
         return gettext("材料即将失效提醒已发给 %(people)s", people=people)
-    if step.startswith("T-"):
-        return gettext("到期前 %(days)s 天的提醒已发给 %(people)s", days=step[2:], people=people)
+    if kind == "start":
+        return gettext("登记提醒已发给 %(people)s", people=people)
+    if kind.startswith("T-") and kind.endswith("w"):
+        return gettext("到期前 %(days)s 个工作日的提醒已发给 %(people)s", days=kind[2:-1], people=people)
+    if kind.startswith("T-"):
+        return gettext("到期前 %(days)s 天的提醒已发给 %(people)s", days=kind[2:], people=people)
     return gettext("逾期提醒已发给 %(people)s", people=people)
 
 

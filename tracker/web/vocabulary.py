@@ -192,6 +192,8 @@ def short_cycle(number: str) -> str:
     if number == "Y":
         return str(_("全年"))
     kind, place = number[:1], number[1:]
+    if kind == "E" and place.isdigit():
+        return str(_("第%(number)s件", number=int(place)))
     if kind == "M" and place.isdigit():
         return month_words()[int(place) - 1]
     match number:
