@@ -349,6 +349,8 @@ def _judge(session: Session, office: Office, people: dict[str, User], now: datet
     reassess(session, [period.id for period in periods], now=now)
     demo_time.requests_of_all_kinds(session, office, people, now)
     demo_time.registered_events(session, office, people, now)
+    demo_time.signing_on(session, office, people, now)
+    demo_time.notices_in_every_state(session, office, people, now)
     today = local_date(now, OFFICE_ZONE)
     for period in periods:
         if not period.complete and period.start <= today:

@@ -1,20 +1,24 @@
 """The demo's acts about time: what people asked, decided and arranged in the last days."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload
 
 from tracker.domain.calendar import local_date
+from tracker.domain.clocks import NOTICE_WORKDAYS, TASK_SIGN_WORKDAYS, ClockKind
+from tracker.domain.notices import demand_text, problem_text
 from tracker.domain.permissions import Actor
 from tracker.domain.requests import latest_extension
-from tracker.models import Obligation, Office, Period, Slot, Task, User, evidence_obligation
+from tracker.models import Notice, Obligation, Office, Period, Slot, Task, User, evidence_obligation
 from tracker.queries.calendar import load_calendar
+from tracker.queries.notices import open_pieces
 from tracker.queries.requests import period_view
 from tracker.queries.subjects import actor_of
-from tracker.services import delegations, events, requests
+from tracker.services import delegations, events, notice_checks, notices, requests, signing
 from tracker.services.assessment import OFFICE_ZONE
+from tracker.services.clocks import start_clock
 
 NEAR, FAR = 4, 75  # days ahead in which a deadline lies that the demo asks about
 # Task, days since it came, reference, title. Days that fall into another year are left out.
@@ -144,3 +148,126 @@ def _absences(session: Session, people: Mapping[str, User], now: datetime) -> No
                 session, actor=actor_of(people[who]), person_id=people[who].id, delegate_id=people[delegate].id,
                 starts_on=today + timedelta(days[0]), ends_on=today + timedelta(days[1]), now=now, reason="外出学习",
             )  # fmt: skip
+
+
+# --------------------------------------------------------------------------- signing on, notices
+
+HANDED_OUT = 9  # days ago the year's tasks were handed out
+STRAGGLERS = (11, 23, 37)  # places of tasks whose departments are late in signing on
+LATELY = 4  # so many tasks were handed out only now
+# How far each notice of the demo has come: (act, days ago); one notice a line.
+COURSES: tuple[tuple[tuple[str, int], ...], ...] = (
+    (("sign", 9), ("deliver", 9), ("acknowledge", 8)),  # its feedback is late
+    (("sign", 8), ("deliver", 8), ("acknowledge", 7), ("report", 1)),
+    (("sign", 5), ("deliver", 5)),  # its signing on is late
+    (("sign", 1),),
+    (("send_back", 1),),
+)
+SETTLED = (("sign", 14), ("deliver", 14), ("acknowledge", 13), ("report", 6), ("close", 2))
+SAID = {
+    "report": "材料已经收齐，正在核对签字，本周内提交审核。",
+    "close": "材料已补齐并采纳，核查属实，予以销号。",
+    "send_back": "请写明分别缺哪几份、各应于何时报送。",
+}
+
+
+def signing_on(session: Session, office: Office, people: Mapping[str, User], now: datetime) -> None:
+    """The year's tasks were handed out days ago: most are signed, a few are late; the last ones come only now."""
+    early, calendar = now - timedelta(days=HANDED_OUT), load_calendar(session)
+    due = calendar.add_workdays(local_date(early, OFFICE_ZONE), TASK_SIGN_WORKDAYS)
+    tasks = session.scalars(
+        select(Task)
+        .where(Task.office_id == office.id, Task.plan_year == office.plan_year, Task.active.is_(True))
+        .options(joinedload(Task.owner))
+        .order_by(Task.position)
+    ).all()
+    signed: dict[str, list[int]] = {}
+    for place, task in enumerate(tasks[:-LATELY]):
+        start_clock(
+            session, kind=ClockKind.SIGN, office_id=office.id, department_id=task.owner_id, due=due, now=early,
+            task_id=task.id,
+        )  # fmt: skip
+        if place not in STRAGGLERS:
+            signed.setdefault(_clerk(task.owner.code), []).append(task.id)
+    for key, chosen in signed.items():
+        if key in people:
+            signing.sign_on(session, actor=actor_of(people[key]), task_ids=chosen, now=early + timedelta(days=1))
+    signing.hand_out(session, actor=actor_of(people["fzb-fuze"]), year=office.plan_year, now=now)
+
+
+def _clerk(code: str) -> str:
+    return "fzb-shenhe2" if code == "fzb" else f"{code}-jingban"
+
+
+def notices_in_every_state(session: Session, office: Office, people: Mapping[str, User], now: datetime) -> None:
+    """Beside the drafts of the system: notices sent back, signed, delivered, in work, reported and closed."""
+    legal = actor_of(people["fzb-fuze"])
+    today = local_date(now, OFFICE_ZONE)
+    settled = _settled_period(session, office, people, today)
+    if settled is not None:
+        # It was late then and is complete now, so the draft is written as it stood.
+        notice = Notice(
+            office_id=office.id, period_id=settled.id, open_period_id=settled.id, period=settled,
+            department_id=settled.task.owner_id, state="draft", original_due=settled.due, drafted_by_id=legal.id,
+            drafted_at=now - timedelta(days=15), problem="逾期未报送材料。", demand=demand_text(NOTICE_WORKDAYS),
+        )  # fmt: skip
+        session.add(notice)
+        session.flush()
+        notices.note(session, notice, "drafted", actor=legal, now=notice.drafted_at)
+        _go(session, people, notice, SETTLED, now)
+    for period, course in zip(_late_periods(session, office, people, today), COURSES, strict=False):
+        made = now - timedelta(days=course[0][1] + 1)
+        pieces = open_pieces(session, period.id, today)
+        notice = notices.draft(
+            session, actor=legal, period_id=period.id, problem=problem_text(pieces),
+            demand=demand_text(NOTICE_WORKDAYS), now=made,
+        )  # fmt: skip
+        _go(session, people, notice, course, now)
+
+
+def _go(
+    session: Session, people: Mapping[str, User], notice: Notice, course: Sequence[tuple[str, int]], now: datetime
+) -> None:
+    clerk = people[f"{notice.period.task.owner.code}-jingban"]
+    who = {"acknowledge": clerk, "report": clerk, "deliver": people["fzb-shenhe1"], "close": people["fzb-shenhe1"]}
+    verbs = {
+        "sign": notices.sign, "send_back": notices.send_back, "deliver": notices.deliver,
+        "acknowledge": notices.acknowledge, "report": notices.report, "close": notice_checks.close,
+    }  # fmt: skip
+    for act, days in course:
+        said = {"text": SAID[act]} if act in SAID else {}
+        verbs[act](
+            session, actor=actor_of(who.get(act, people["fenguan"])), notice_id=notice.id,
+            now=now - timedelta(days=days), **said,
+        )  # type: ignore[operator]  # fmt: skip
+
+
+def _periods_of(
+    session: Session, office: Office, people: Mapping[str, User], *where: ColumnElement[bool]
+) -> Iterator[Period]:
+    """One period a department with a clerk of its own, the longest overdue first."""
+    noticed, seen = select(Notice.period_id).where(Notice.office_id == office.id), set()
+    periods = session.scalars(
+        select(Period)
+        .join(Task, Task.id == Period.task_id)
+        .where(Period.office_id == office.id, Period.id.not_in(noticed), *where)
+        .options(joinedload(Period.task).joinedload(Task.owner))
+        .order_by(Period.due, Task.position)
+    ).all()
+    for period in periods:
+        owner = period.task.owner
+        if owner.id not in seen and owner.code != "fzb" and f"{owner.code}-jingban" in people:
+            seen.add(owner.id)
+            yield period
+
+
+def _late_periods(
+    session: Session, office: Office, people: Mapping[str, User], today: date
+) -> list[Period]:  # fmt: skip
+    late = Period.complete.is_(False) & Period.waived.is_(False) & (Period.due < today)
+    return list(_periods_of(session, office, people, late, Period.light == "red"))
+
+
+def _settled_period(session: Session, office: Office, people: Mapping[str, User], today: date) -> Period | None:
+    done = Period.complete.is_(True) & Period.due.between(today - timedelta(days=60), today - timedelta(days=20))
+    return next(_periods_of(session, office, people, done), None)

@@ -72,7 +72,7 @@ def test_a_fleet_under_fire_tells_everybody_once(rounds: Rounds, broker: valkey.
     dice = random.Random(SEED)
     whole = rounds.fresh(swept=False)
     run(whole.env, "sweep", "--now", NIGHT)
-    owed = whole.ledger()
+    owed, intended = whole.ledger(), whole.intentions()
     run(whole.env, "deliver", "--now", MORNING)
     expected = set(whole.taken())
     torn = rounds.fresh(swept=False)
@@ -82,6 +82,7 @@ def test_a_fleet_under_fire_tells_everybody_once(rounds: Rounds, broker: valkey.
         machines.until(lambda: swept(torn), "the sweep after the last blow")
     assert torn.ledger() == owed
     assert torn.count(Reminder) == len(owed)
+    assert torn.intentions() == intended
     with fleet(torn, broker, tmp_path / "morning", MORNING) as machines:
         machines.start(*EVERYBODY)
         struck = torment(machines, dice, broker, ROUNDS)

@@ -13,7 +13,7 @@ from aiosmtpd.smtp import Envelope
 
 from tests.support.killing import kill_when, run, running
 from tests.support.rounds import MORE_CLERKS, Rounds
-from tracker.models import Outbox, Reminder
+from tracker.models import Reminder
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
 SEED = int(os.environ.get("FAULT_SEED", "20261012"))
@@ -28,6 +28,7 @@ def test_a_killed_sweep_is_finished_by_the_next(rounds: Rounds) -> None:
     created = run(whole.env, *night_of)["reminders_created"]
     owed = whole.ledger()
     assert created == len(owed) > 20
+    intended = whole.intentions()
     struck = 0
     for _ in range(ROUNDS):
         torn = rounds.fresh(swept=False)
@@ -35,10 +36,11 @@ def test_a_killed_sweep_is_finished_by_the_next(rounds: Rounds) -> None:
         struck += kill_when(torn.env, partial(torn.has_made, wanted), dice.random() * 0.02, *night_of)
         for reminder in torn.ledger():
             assert reminder in owed
-        assert torn.count(Outbox) == torn.count(Reminder)  # never one without the other
+        assert torn.told_of() == torn.count(Reminder)  # never one without the other
         assert run(torn.env, *night_of)["failed"] == 0
         assert torn.ledger() == owed
-        assert torn.count(Reminder) == torn.count(Outbox) == len(owed)
+        assert torn.count(Reminder) == torn.told_of() == len(owed)
+        assert torn.intentions() == intended
     assert struck, "no pass was killed at work: the test shows nothing"
 
 
@@ -116,9 +118,9 @@ def test_two_sweeps_at_once_make_one_reminder_each(rounds: Rounds) -> None:
     night_of = ("sweep", "--now", "2026-10-12T00:10")
     whole = rounds.fresh(swept=False)
     run(whole.env, *night_of)
-    owed = whole.ledger()
+    owed, intended = whole.ledger(), whole.intentions()
     both = rounds.fresh(swept=False)
     with running(both.env, *night_of) as one, running(both.env, *night_of) as other:
         assert [one.wait(60), other.wait(60)] == [0, 0]
     assert both.ledger() == owed
-    assert both.count(Outbox) == len(owed)
+    assert both.intentions() == intended

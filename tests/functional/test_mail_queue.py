@@ -134,7 +134,8 @@ def test_a_dead_mailbox_is_listed_and_revived(login: Login, session: Session, of
     assert "请先核对地址" in client.post(f"/mail/{waiting}/retry", follow_redirects=True).text
     client.post(f"/mail/people/{person.id}/revive")
     session.rollback()
-    assert (person.mail_dead_at, person.soft_bounces) == (None, 0)
+    revived = session.get_one(User, person.id)
+    assert (revived.mail_dead_at, revived.soft_bounces) == (None, 0)
     assert "这个邮箱现在是正常的" in client.post(f"/mail/people/{person.id}/revive", follow_redirects=True).text
 
 

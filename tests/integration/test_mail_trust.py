@@ -351,7 +351,8 @@ def test_a_pass_that_lasts_longer_than_its_lease_keeps_what_is_in_the_air(
     app: Flask, engine: Engine, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
     """Each mail takes four minutes; another pass comes every time. Nobody gets a mail twice."""
-    minutes, passes = counting(), []
+    minutes = counting()
+    passes: list[datetime] = []
 
     class Slow:
         transport = ""
@@ -407,7 +408,7 @@ def test_what_a_dead_pass_had_made_ready_goes_out_with_the_next(
     @contextmanager
     def deadly() -> Iterator[object]:
         with mailer(smtp_sink)() as real:
-            real.send = dying  # type: ignore[method-assign]
+            real.send = dying  # type: ignore[method-assign, assignment]
             yield real
 
     with app.app_context(), pytest.raises(Killed):

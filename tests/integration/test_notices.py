@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -19,7 +20,7 @@ from tracker.models import AuditEvent, Clock, Notice, Outbox, Period, Reminder
 from tracker.ports import ObjectStore
 from tracker.queries.notices import notice_page
 from tracker.services import audit, notice_checks, notices
-from tracker.services.sweep import write
+from tracker.services.jobs import write
 
 TODAY = date(2026, 11, 23)  # a Monday
 NOW = at(TODAY, 9)
@@ -189,13 +190,15 @@ def test_what_does_not_convince_goes_back_with_a_new_clock(session: Session, off
     notice = signed(session, office, october(session, office), NOW)
     for act in ("deliver", "acknowledge"):
         advance(session, office, notice, act, NOW)
+    number = notice.id
     session.commit()
     for day in range(24, 31):
         night(session, date(2026, 11, day))
     night(session, date(2026, 12, 1))
+    notice = session.get_one(Notice, number)
     clock = clocks(session, notice)["report"]
     first = set(session.scalars(select(Reminder.rung).where(Reminder.clock_id == clock.id)))
-    assert {"T-2", "T+1"} <= {rung.rpartition("/")[2] for rung in first}
+    assert {"T-2w", "T+1"} <= {rung.rpartition("/")[2] for rung in first}
     later = at(date(2026, 12, 2), 9)
     advance(session, office, notice, "report", later)
     advance(session, office, notice, "give_back", later, workdays=3)
@@ -205,6 +208,8 @@ def test_what_does_not_convince_goes_back_with_a_new_clock(session: Session, off
     session.commit()
     for day in range(3, 10):
         night(session, date(2026, 12, day))
+    notice = session.get_one(Notice, number)
+    clock = clocks(session, notice)["report"]
     again = set(session.scalars(select(Reminder.rung).where(Reminder.clock_id == clock.id))) - first
     assert {rung for rung in again if rung.startswith("2026-12-07/")}  # climbed anew, nothing was told twice
     advance(session, office, notice, "report", at(date(2026, 12, 9), 9))
@@ -294,7 +299,7 @@ def test_nobody_checks_his_own_feedback(session: Session, office: OfficeKit) -> 
     ],
 )
 def test_what_is_filled_in_wrong_is_named(
-    session: Session, office: OfficeKit, act: str, wrong: dict[str, object], code: str
+    session: Session, office: OfficeKit, act: str, wrong: dict[str, Any], code: str
 ) -> None:
     notice = drafted(session, office, october(session, office), NOW)
     with refused(code):

@@ -81,6 +81,16 @@ class Round:
             rows = session.execute(select(Reminder.period_id, Reminder.rung, Reminder.recipient_id)).all()
             return {(row[0], row[1], row[2]) for row in rows}
 
+    def told_of(self) -> int:
+        """Intentions to tell somebody of a reminder."""
+        with Session(self.engine) as session:
+            return session.scalar(select(func.count()).where(Outbox.reminder_id.is_not(None))) or 0
+
+    def intentions(self) -> Counter[tuple[int, str]]:
+        """How often each person is to be told of each kind of thing: notices and weekly pages, too."""
+        with Session(self.engine) as session:
+            return Counter((row[0], row[1]) for row in session.execute(select(Outbox.recipient_id, Outbox.kind)))
+
     def has_made(self, reminders: int) -> bool:
         return self.count(Reminder) >= reminders
 

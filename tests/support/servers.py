@@ -55,11 +55,11 @@ class Strict:
 
     taken: list[tuple[str, bool, bytes]] = field(default_factory=list)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         signed = session.auth_data
         who = signed.login.decode() if isinstance(signed, LoginPassword) else ""
         content = envelope.content if isinstance(envelope.content, bytes) else b""
-        self.taken.append((who, server.transport is not None and session.ssl is not None, content))
+        self.taken.append((who, session.ssl is not None, content))
         return "250 2.0.0 taken"
 
 

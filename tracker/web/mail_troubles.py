@@ -60,6 +60,8 @@ def _by_status(status: tuple[str, str, str]) -> str:
         "6": _("邮件内容或编码不被接受。"),
         "7": _("服务器的安全策略不接受。"),
     }
+    if status[0] == "4" and status[1] == "7":
+        return _("服务器要我们过一会儿再来（灰名单或发得太快）。")
     return words.get(status[1:]) or general.get(status[1], "")
 
 

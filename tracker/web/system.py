@@ -83,6 +83,9 @@ def _result_words(result: dict[str, Any]) -> str:
         "sent": _("发出 %(count)s 封"),
         "deferred": _("待重试 %(count)s 封"),
         "failed": _("失败 %(count)s"),
+        "channels_sent": _("群消息发出 %(count)s 条"),
+        "channels_deferred": _("群消息待重试 %(count)s 条"),
+        "channels_failed": _("群消息失败 %(count)s 条"),
     }
     found = [words[key] % {"count": result[key]} for key in words if isinstance(result.get(key), int)]
     return "，".join(found)

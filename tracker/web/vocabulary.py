@@ -189,24 +189,18 @@ def month_words() -> list[str]:
 
 def short_cycle(number: str) -> str:
     """Y, H1, Q3, M10 without the year: 全年, 上半年, 三季度, 10月."""
-    if number == "Y":
-        return str(_("全年"))
     kind, place = number[:1], number[1:]
     if kind == "E" and place.isdigit():
         return str(_("第%(number)s件", number=int(place)))
     if kind == "M" and place.isdigit():
         return month_words()[int(place) - 1]
-    match number:
-        case "Q1":
-            return str(_("一季度"))
-        case "Q2":
-            return str(_("二季度"))
-        case "Q3":
-            return str(_("三季度"))
-        case "Q4":
-            return str(_("四季度"))
-        case "H1":
-            return str(_("上半年"))
-        case "H2":
-            return str(_("下半年"))
-    return number
+    names = {
+        "Y": _("全年"),
+        "H1": _("上半年"),
+        "H2": _("下半年"),
+        "Q1": _("一季度"),
+        "Q2": _("二季度"),
+        "Q3": _("三季度"),
+        "Q4": _("四季度"),
+    }
+    return str(names.get(number, number))
