@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 from tests.support import channels as telling
 from tests.support import evidence as acts
 from tests.support import files
+from tests.support import notices as noticing
 from tests.support import requests as asking
 from tests.support.clock import FROZEN
 from tests.support.office import PEOPLE, OfficeKit, add_person
 from tracker.domain.permissions import Role
 from tracker.models import Delegation, Digest, Indicator, Office, Outbox, User
 from tracker.ports import ObjectStore
+from tracker.services import signing
 
 ALL = frozenset(PEOPLE)
 OWN = frozenset({"contact", "dept_head"})  # of the department that owns the task
@@ -50,6 +52,22 @@ EVENT = (
 WORKERS = OWN | HELP | STRANGE | LEGAL | LEADERS  # whose business requests are
 
 TABLE: dict[str, Rule] = {
+    "notices.acknowledge": Rule("POST", "/notices/{notice}/acknowledge", OWN),
+    "notices.cancel": Rule("POST", "/notices/{notice}/cancel", frozenset({"legal_head"})),
+    "notices.close": Rule("POST", "/notices/{notice}/close", LEGAL),
+    "notices.create": Rule("POST", "/notices", frozenset({"legal_head"}), form=(("period", "{late_period}"),)),
+    "notices.deliver": Rule("POST", "/notices/{notice}/deliver", LEGAL),
+    "notices.edit": Rule("POST", "/notices/{notice}/edit", frozenset({"legal_head"})),
+    "notices.escalate": Rule("POST", "/notices/{notice}/escalate", LEGAL),
+    "notices.give_back": Rule("POST", "/notices/{notice}/give-back", LEGAL),
+    "notices.index": Rule("GET", "/notices", OWN | HELP | STRANGE | LEGAL | LEADERS | {"inspector"}),
+    "notices.new": Rule("GET", "/notices/new?period={late_period}", frozenset({"legal_head"})),
+    "notices.paper": Rule("GET", "/notices/{notice}.docx", OWN | LEGAL | LEADERS | {"inspector"}),
+    "notices.report": Rule("POST", "/notices/{notice}/report", OWN),
+    "notices.send_back": Rule("POST", "/notices/{notice}/send-back", LEADERS),
+    "notices.show": Rule("GET", "/notices/{notice}", OWN | LEGAL | LEADERS | {"inspector"}),
+    "notices.sign": Rule("POST", "/notices/{notice}/sign", LEADERS),
+    "notices.talk": Rule("POST", "/notices/{notice}/talk", LEADERS),
     "absences.ask": Rule("POST", "/settings/absences", WORKERS),
     "absences.index": Rule("GET", "/settings/absences", WORKERS),
     "absences.revoke": Rule("POST", "/settings/absences/{absence}/revoke", frozenset({"dept_head"})),
@@ -78,6 +96,11 @@ TABLE: dict[str, Rule] = {
     "auth.settings": Rule("GET", "/settings", ALL),
     "board.export": Rule("GET", "/board/export.csv", SEE),
     "board.index": Rule("GET", "/board", SEE),
+    "signing.confirm": Rule("GET", "/board/hand-out", frozenset({"legal_head"})),
+    "signing.hand_out": Rule(
+        "POST", "/board/hand-out", frozenset({"legal_head"}), form=(("year", "2026"), ("workdays", "3"))
+    ),
+    "signing.sign": Rule("POST", "/signing", OWN, form=(("task", "{task}"),)),
     "board.period": Rule("GET", "/board/period/{period}", SEE),
     "channels.add": Rule("POST", "/settings/channels", ALL),
     "channels.add_department": Rule("POST", "/admin/channels", SYSADMIN),
@@ -190,6 +213,9 @@ class Things:
     channel: int  # of a department
     feed: str  # the secret of the clerk's calendar
     news: int  # what the contact of zzxf was told
+    notice: int  # delivered to zzxf
+    late_period: int  # of zzxf, without a notice
+    task: int  # T01, handed out
     mail: int  # a mail to him that waits for its next try
 
     def path(self, rule: Rule) -> str:
@@ -221,6 +247,15 @@ def _mail(session: Session, office: OfficeKit) -> int:
     return row.id
 
 
+def _noticed(session: Session, office: OfficeKit) -> dict[str, int]:
+    """A notice that was delivered to zzxf, and the year's tasks handed out."""
+    notice = noticing.signed(session, office, office.period(session, "T02", "M09"), FROZEN)
+    noticing.advance(session, office, notice, "deliver", FROZEN)
+    signing.hand_out(session, actor=office.actor(session, "legal_head"), year=2026, now=FROZEN)
+    late = office.period(session, "T02", "M08")
+    return {"notice": notice.id, "late_period": late.id, "task": office.period(session, "T01", "Q3").task_id}
+
+
 def _news(session: Session, office: OfficeKit) -> int:
     row = Outbox(
         office_id=office.office_id, recipient_id=office.users["contact"], kind="reminder", created_at=FROZEN,
@@ -247,7 +282,7 @@ def things(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
         department=office.departments["dzb"], **_asked(session, office), event=event.id, event_task=event.task_id,
         channel=telling.add(session, office, FROZEN, "sysadmin", "webhook", "http://127.0.0.1:1/", "zzxf").id,
         feed=telling.feed(session, office, "contact", FROZEN),
-        news=_news(session, office), mail=_mail(session, office),
+        news=_news(session, office), mail=_mail(session, office), **_noticed(session, office),
     )  # fmt: skip
     session.commit()
     return made

@@ -191,7 +191,12 @@ def _page_number(paragraph: Paragraph, align: WD_ALIGN_PARAGRAPH) -> None:
 def _styles(document: Any) -> None:
     normal = document.styles["Normal"]
     normal.font.size = Pt(BODY)
-    _font(normal.element.get_or_add_rPr(), FANG, LATIN)
+    properties = normal.element.get_or_add_rPr()
+    _font(properties, FANG, LATIN)
+    language = OxmlElement("w:lang")  # Chinese of the mainland: it decides where punctuation stands in its square
+    for name, value in (("val", "en-US"), ("eastAsia", "zh-CN")):
+        language.set(qn(f"w:{name}"), value)
+    properties.append(language)
     form = normal.paragraph_format
     form.line_spacing_rule, form.line_spacing = WD_LINE_SPACING.EXACTLY, Pt(LINE)
     form.space_before = form.space_after = Pt(0)
