@@ -35,7 +35,7 @@ def test_no_template_carries_inline_code_or_style() -> None:
     inline = re.compile(
         r"<script(?![^>]*(?:src=|type=\"application/json\"))|\son\w+=|\sstyle=|<style|javascript:", re.IGNORECASE
     )
-    # Mails, and the report that `tracker rehearse` writes to a file, are no pages of ours: they have nothing to link to.
+    # Mails, and the report that `tracker rehearse` writes to a file, are no pages of ours: they stand alone.
     alone = ("mail", "report.html")
     templates = [path for path in own_files() if path.suffix == ".html" and not set(alone) & set(path.parts)]
     assert [str(path) for path in templates if inline.search(path.read_text(encoding="utf-8"))] == []

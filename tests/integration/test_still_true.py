@@ -158,6 +158,9 @@ def test_news_of_a_notice_ends_with_the_notice_but_for_its_end(session: Session,
         return outcome
 
     assert news("drafted", "deputy") is None
+    period.complete = True
+    assert news("drafted", "deputy") == "moot"  # nothing left to press for
+    period.complete = False
     notice.state = "delivered"
     assert news("drafted", "deputy") == "moot"  # signed by another leader
     assert (news("delivered"), news("delivered", "contact_dzb")) == (None, "not_theirs")

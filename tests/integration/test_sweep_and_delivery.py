@@ -40,10 +40,13 @@ def test_the_rungs_come_on_their_days(session: Session, office: OfficeKit) -> No
     assert seen == {
         "T-14": date(2026, 9, 29),
         "T-7": date(2026, 9, 30),  # pulled ahead of the National Day
+        "T-3": date(2026, 10, 10),  # a Saturday that is worked
         "T-1": date(2026, 10, 12),
         "T+1": date(2026, 10, 14),
+        "T+3": date(2026, 10, 16),
     }
-    assert rungs(session, period) == {"T-14": 1, "T-7": 1, "T-1": 2, "T+1": 2}  # contact; then the head too
+    # The contact; then the head too; overdue, a task of weight 3 reaches the legal office and the deputy a step early.
+    assert rungs(session, period) == {"T-14": 1, "T-7": 1, "T-3": 2, "T-1": 2, "T+1": 3, "T+3": 4}
     early = session.scalars(select(Reminder).where(Reminder.period_id == period, Reminder.rung == "T-7")).one()
     assert early.pre_holiday
 

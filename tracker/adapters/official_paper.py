@@ -24,8 +24,8 @@ SONG, FANG, KAI, HEI, PAGE_SONG = "方正小标宋简体", "仿宋_GB2312", "楷
 LATIN = "Times New Roman"  # digits and letters in the running text
 # What stands in for a font that is not installed, by name only.
 STAND_INS = {
-    SONG: "方正小标宋_GBK;华文中宋;Noto Serif CJK SC", FANG: "仿宋;FandolFang;Noto Serif CJK SC",
-    KAI: "楷体;FandolKai;Noto Serif CJK SC", HEI: "Noto Sans CJK SC", PAGE_SONG: "SimSun;Noto Serif CJK SC",
+    SONG: "方正小标宋_GBK,华文中宋,Noto Serif CJK SC", FANG: "仿宋,FandolFang,Noto Serif CJK SC",
+    KAI: "楷体,FandolKai,Noto Serif CJK SC", HEI: "Noto Sans CJK SC", PAGE_SONG: "SimSun,Noto Serif CJK SC",
 }  # fmt: skip
 LINE = 28.95  # points, exact: 22 lines fill 225 mm
 CHARACTER = 15.8  # points: 16 pt, 0.2 pt tighter; 28 fill 156 mm

@@ -204,11 +204,18 @@ def _notice(row: Outbox, person: User, facts: _Facts) -> str | None:
         return MOOT
     named = (row.once or "").split("/")
     act = named[2] if len(named) > 2 and named[0] == "notice" else ""
-    if (notice.state in CLOSED) != (act in CLOSED) or (act == "drafted" and notice.state != "draft"):
+    if (notice.state in CLOSED) != (act in CLOSED):
         return MOOT
+    if act == "drafted" and (notice.state != "draft" or _is_complete(row, facts)):
+        return MOOT  # signed by another, or nothing left to press for
     if person.role in ABOVE | {"reviewer"} or person.department_id == notice.department_id:
         return None
     return NOT_THEIRS
+
+
+def _is_complete(row: Outbox, facts: _Facts) -> bool:
+    period = facts.periods.get(row.period_id or 0)
+    return period is not None and period.complete
 
 
 def _request(row: Outbox, person: User, facts: _Facts, *, strict: bool) -> str | None:

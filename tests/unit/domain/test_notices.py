@@ -64,7 +64,8 @@ def test_the_problem_names_each_piece_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("no", "words"), [("M10", "10月"), ("Q3", "第三季度"), ("H1", "上半年"), ("Y", "全年"), ("E007", "第7件"), ("X", "X")]
+    ("no", "words"),
+    [("M10", "10月"), ("Q3", "第三季度"), ("H1", "上半年"), ("Y", "全年"), ("E007", "第7件"), ("X", "X")],
 )
 def test_periods_are_chinese_on_paper(no: str, words: str) -> None:
     assert cycle_words(no) == words
