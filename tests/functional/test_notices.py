@@ -86,7 +86,8 @@ def test_from_the_tile_to_the_closed_notice(
     assert "台账已补齐" in page
     assert f"/files/{chosen}" in page
     assert "材料已经齐全并采纳" in page
-    assert "督办" in text(clerk, "/tasks/2026/T02?period=M10")
+    assert "督办中" in text(clerk, "/tasks/2026/T02?period=M10")  # all is there, and a person has still to say so
+    assert "督办单还没有销号" in text(head, f"/board/period/{period_id}")
     posted(head, f"{path}/close", text="核查属实")
     assert "已销号" in text(clerk, path)
     session.rollback()

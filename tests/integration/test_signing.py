@@ -111,7 +111,8 @@ def test_who_does_not_sign_hears_of_it_and_then_his_head(session: Session, offic
     for rung, email in rows:
         people.setdefault(rung, set()).add(email.partition("@")[0])
     assert people == {
-        "start": {"contact", "dept_head"}, "T+1": {"contact", "dept_head"}, "T+3": {"contact", "dept_head", "legal_head"},
+        "start": {"contact", "dept_head"}, "T+1": {"contact", "dept_head"},
+        "T+3": {"contact", "dept_head", "legal_head"},
     }  # fmt: skip
     signed = session.scalars(select(Clock).where(Clock.task_id == tasks(session, "T02")[0])).one()
     told = session.scalars(select(Outbox).where(Outbox.clock_id == signed.id)).all()

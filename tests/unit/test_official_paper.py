@@ -45,7 +45,7 @@ def line(document: Any, text: str) -> Any:
 
 def fonts(paragraph: Any) -> tuple[str, str, str]:
     properties = paragraph.runs[0]._r.rPr.rFonts
-    return tuple(properties.get(qn(f"w:{name}")) for name in ("eastAsia", "ascii", "hAnsi"))  # type: ignore[return-value]
+    return tuple(properties.get(qn(f"w:{name}")) for name in ("eastAsia", "ascii", "hAnsi"))
 
 
 def near(length: Any, millimetres: float) -> bool:
@@ -69,7 +69,10 @@ def test_a_lying_page_keeps_the_same_edges() -> None:
     section = opened(Paper("任务分解表", (), AT, across=True)).sections[0]
     assert near(section.page_width, 297)
     assert near(section.page_height, 210)
-    assert (section.left_margin + section.right_margin) / 36000 == pytest.approx(61, abs=0.1)
+    assert near(section.top_margin, 28)  # the binding edge
+    assert near(section.bottom_margin, 26)
+    assert near(section.right_margin, 37)
+    assert near(section.left_margin, 35)
 
 
 def test_every_line_is_28_95_points_high() -> None:

@@ -34,6 +34,7 @@ FIRST_REASON = (
     "stale",
     "returned",
     "due_soon",
+    "notice",
     "soon_stale",
     "behind",
     "tentative",

@@ -287,6 +287,8 @@ def _rows() -> Any:
 
 
 def _with_clocks(session: Session, found: Sequence[Any]) -> list[NoticeRow]:
+    if not found:
+        return []
     clocks: dict[int, list[ClockRow]] = {}
     for row in session.execute(
         select(Clock.notice_id, Clock.kind, Clock.started_on, Clock.due, Clock.light, Clock.stopped_at, User.name)

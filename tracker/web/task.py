@@ -43,15 +43,19 @@ DATES = ("doc_date", "covered_from", "covered_to", "valid_to")
 @blueprint.context_processor
 def _helpers() -> dict[str, Any]:
     """What the partials of this page look words up with."""
-    return {
-        "words": words,
-        "kinds": kind_words(),
-        "warning_words": warning_words(),
-        "insufficient_words": insufficient_words(),
-        "short_cycle": short_cycle,
-        "guess": guess_for,
-        "late_days": LATE_DAYS,
-    } | request_words.helpers() | notice_words.helpers()
+    return (
+        {
+            "words": words,
+            "kinds": kind_words(),
+            "warning_words": warning_words(),
+            "insufficient_words": insufficient_words(),
+            "short_cycle": short_cycle,
+            "guess": guess_for,
+            "late_days": LATE_DAYS,
+        }
+        | request_words.helpers()
+        | notice_words.helpers()
+    )
 
 
 def guess_for(row: VersionRow, card: Any) -> dict[str, date | None]:

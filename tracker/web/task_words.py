@@ -13,7 +13,10 @@ from tracker.web.locale import gettext
 from tracker.web.vocabulary import return_reasons, stale_words, version_words
 
 TINTS = {"yellow": "amber"}  # the class of a light's colour, where it is not the light's own name
-WEIGHT = ("damaged", "overdue", "stale", "insufficient", "returned", "due_soon", "soon_stale", "behind", "tentative")
+WEIGHT = (
+    "damaged", "overdue", "stale", "insufficient", "returned", "due_soon", "notice", "soon_stale", "behind",
+    "tentative",
+)  # fmt: skip
 VERSION_TINTS = {
     "submitted": "blue", "accepted": "green", "archived": "green", "returned": "amber", "rejected": "red",
     "damaged": "red", "voided": "red",
@@ -37,6 +40,7 @@ def period_word(light: str, reasons: Iterable[str], *, complete: bool = False, b
         "soon_stale": gettext("将过期"),
         "behind": gettext("进度落后"),
         "tentative": gettext("期限暂定"),
+        "notice": gettext("督办中"),
     }
     known = set(reasons)
     if "waived" in known:
