@@ -1,6 +1,5 @@
 """The working calendar from its stored tables."""
 
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
