@@ -37,7 +37,7 @@ browser: ## Chromium and Chinese fonts for the browser tests
 	@sh tools/browser.sh
 
 test: setup browser ## every test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15 -m "not alone"
 	$(BIN)/python -m pytest -m alone
 
 check: setup ## lint, types, rooms, translations, migrations, tree

@@ -45,6 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "empty_database: a database with schema and calendars, but no office")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose single tests last longest come first, so that two workers end together."""
+    long = ("faults", "browser")
+    items.sort(key=lambda item: not (_room(item) in long or item.path.name == "test_year.py"))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames:
         both = _room(metafunc.definition) in {"integration", "faults"}

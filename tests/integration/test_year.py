@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import date, timedelta
 
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from tests.support import evidence as give
@@ -57,12 +57,11 @@ def test_a_year_with_outages(
                     select(Task.code, Period.period_no).join(Period.task).where(Period.complete.is_(True))
                 )
             }
-            known = {message["Message-ID"] for message in mails(smtp_sink)} if done else set()
+            known = set(smtp_sink.sink.maildir.keys())
             for minute in (31, 45):
                 morning(app, session, smtp_sink, at(day, 8, minute))
-            for message in mails(smtp_sink) if done else []:
-                if message["Message-ID"] not in known:
-                    told_done += [link for link in done if f"{link}\n" in text_of(message)]
+            for message in mails(smtp_sink, set(smtp_sink.sink.maildir.keys()) - known):
+                told_done += [link for link in done if f"{link}\n" in text_of(message)]
         day += timedelta(1)
     assert told_done == []
     taken = mails(smtp_sink)
@@ -78,9 +77,11 @@ def test_a_year_with_outages(
         .having(func.count() > 1)
     ).all()
     assert twice == []
+    # Some step after the deadline: which one, depends on how long the machine was down.
+    late = or_(Reminder.rung.contains("T+"), Reminder.rung.startswith("week/"))
     forgotten = session.scalars(
         select(Period)
         .where(Period.complete.is_(False), Period.due < LAST - timedelta(10))
-        .where(~select(Reminder.id).where(Reminder.period_id == Period.id, Reminder.rung == "T+1").exists())
+        .where(~select(Reminder.id).where(Reminder.period_id == Period.id, late).exists())
     ).all()
     assert forgotten == []
