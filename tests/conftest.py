@@ -48,7 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files whose single tests last longest come first, so that two workers end together."""
     long = ("faults", "browser")
-    items.sort(key=lambda item: not (_room(item) in long or item.path.name == "test_year.py"))
+    items.sort(
+        key=lambda item: not (_room(item) in long or item.path.name in {"test_year.py", "test_catalogue_year.py"})
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

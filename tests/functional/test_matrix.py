@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -14,7 +16,8 @@ from tests.support import files
 from tests.support import notices as noticing
 from tests.support import requests as asking
 from tests.support.clock import FROZEN
-from tests.support.office import PEOPLE, OfficeKit, add_person
+from tests.support.databases import Database, SqliteTemplates
+from tests.support.office import PEOPLE, OfficeKit, add_person, build, prepare_empty
 from tracker.domain.permissions import Role
 from tracker.models import Delegation, Digest, Indicator, Office, Outbox, User
 from tracker.ports import ObjectStore
@@ -266,8 +269,37 @@ def _news(session: Session, office: OfficeKit) -> int:
     return row.id
 
 
+def _fill(store: ObjectStore, session: Session) -> tuple[OfficeKit, Things]:
+    prepare_empty(session, FROZEN)
+    office = build(session, FROZEN)
+    session.commit()
+    return office, _make(session, office, store)
+
+
 @pytest.fixture
-def things(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
+def made(sqlite_templates: SqliteTemplates, store: ObjectStore) -> tuple[OfficeKit, Things]:
+    """The small office with all that the paths name: made once, every test has a copy of it."""
+    found: tuple[OfficeKit, Things] = sqlite_templates.template("matrix", partial(_fill, store))
+    return found
+
+
+@pytest.fixture
+def database(sqlite_templates: SqliteTemplates, made: tuple[OfficeKit, Things], tmp_path: Path) -> Database:
+    assert made
+    return sqlite_templates.copy("matrix", tmp_path)
+
+
+@pytest.fixture
+def office(made: tuple[OfficeKit, Things]) -> OfficeKit:
+    return made[0]
+
+
+@pytest.fixture
+def things(made: tuple[OfficeKit, Things]) -> Things:
+    return made[1]
+
+
+def _make(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
     october = office.obligation(session, "T01-E3", "M10")
     submitted = acts.submitted(session, office, october, acts.received(store, files.pdf("a")), FROZEN)
     september = office.obligation(session, "T01-E3", "M09")
