@@ -47,10 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files whose single tests last longest come first, so that two workers end together."""
-    long = ("faults", "browser")
-    items.sort(
-        key=lambda item: not (_room(item) in long or item.path.name in {"test_year.py", "test_catalogue_year.py"})
-    )
+    rooms, files = {"faults", "browser"}, {"test_year.py", "test_catalogue_year.py", "test_matrix.py"}
+    items.sort(key=lambda item: _room(item) not in rooms and item.path.name not in files)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
