@@ -24,7 +24,8 @@ class NoStore:
     def _down(self, *_: Any, **__: Any) -> Any:
         raise errors.Unavailable("store_down", reason="not_configured")
 
-    put = read = exists = ready = _down
+    put = put_as = read = exists = size = ready = begin_parts = put_part = finish_parts = drop_parts = _down
+    pending_parts = listing = remove = abilities = lock = retain = hold = _down
 
 
 def make_store(settings: Settings) -> ObjectStore:

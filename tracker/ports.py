@@ -1,6 +1,6 @@
 """What services ask of the outside: small protocols, one contract test suite for every implementation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
@@ -14,10 +14,40 @@ class StoredObject:
     sha256: str
     sm3: str
     size: int
+    crc32: int
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a store can do beyond putting and getting; found by asking it, not by its name."""
+
+    versioned: bool  # what is overwritten or deleted can be brought back
+    locks: bool  # retention and legal hold on single objects
+    checksums: bool  # refuses bytes that do not match the checksum sent with them
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as the store lists it."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class Lock:
+    """How an object is locked; `until` is aware UTC, None without retention."""
+
+    until: datetime | None
+    held: bool
 
 
 class ObjectStore(Protocol):
-    """Where evidence lives. Objects are keyed by digest and never overwritten."""
+    """Where evidence lives. What was put is never overwritten.
+
+    All raise errors.Unavailable("store_down") when the store does not answer or answers wrongly.
+    """
 
     def put(self, source: BinaryIO) -> StoredObject:
         """Hash and store everything `source` yields; returns only after the stored object was verified.
@@ -34,6 +64,67 @@ class ObjectStore(Protocol):
         ...
 
     def exists(self, key: str) -> bool: ...
+
+    def size(self, key: str) -> int | None:
+        """Bytes of the object; None when there is none."""
+        ...
+
+    def put_as(self, key: str, source: BinaryIO) -> StoredObject:
+        """As `put`, under a key of its own: what we made ourselves (renditions, plans), or what is put back healed.
+
+        A key that holds something else gets a new version on top; the old one stays where the store is versioned.
+        """
+        ...
+
+    def begin_parts(self, key: str) -> str:
+        """Begins an object that comes in parts; the store's ticket for it."""
+        ...
+
+    def put_part(self, key: str, ticket: str, number: int, data: bytes, sha256: str) -> str:
+        """Stores one part, verified by the store against `sha256` (hex of `data`); its etag.
+
+        Parts but the last are at least 5 MiB. The same number again replaces the part. NotFound("upload_gone").
+        """
+        ...
+
+    def finish_parts(self, key: str, ticket: str, parts: Sequence[tuple[int, str]], size: int) -> None:
+        """Makes the object of (number, etag) in order; returns when it is there with `size` bytes. NotFound("upload_gone").
+
+        Finishing again what is finished already is a no-op.
+        """
+        ...
+
+    def drop_parts(self, key: str, ticket: str) -> None:
+        """Forgets parts that were never finished; no error when there are none."""
+        ...
+
+    def pending_parts(self) -> Iterator[tuple[str, str, datetime]]:
+        """(key, ticket, begun) of all objects that came in parts and were never finished."""
+        ...
+
+    def listing(self, prefix: str = "", after: str = "") -> Iterator[Listed]:
+        """All objects in order of their keys, from the one after `after` on."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Takes the object away with all its versions; Conflict("object_locked") while the store keeps it locked."""
+        ...
+
+    def abilities(self) -> Abilities:
+        """Asked of the store once and remembered."""
+        ...
+
+    def lock(self, key: str) -> Lock:
+        """How the object is locked now; NotFound("blob_missing")."""
+        ...
+
+    def retain(self, key: str, until: datetime) -> Lock:
+        """Locks the object until then, never for less than before; read back. Conflict("no_object_lock")."""
+        ...
+
+    def hold(self, key: str, *, on: bool) -> Lock:
+        """Sets or lifts the legal hold; read back. Conflict("no_object_lock")."""
+        ...
 
     def ready(self) -> None:
         """Raises errors.Unavailable("store_down") unless the bucket answers."""

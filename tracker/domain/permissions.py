@@ -62,6 +62,18 @@ class Action(StrEnum):
     MANAGE_MAIL = "manage_mail"
     MANAGE_CHANNELS = "manage_channels"  # of departments; everybody manages his own
     REGISTER_EVENT = "register_event"  # subject: TaskSubject
+    SEE_PACKAGES = "see_packages"  # and take them away
+    MAKE_PACKAGE = "make_package"
+    SEE_DRILLS = "see_drills"
+    RUN_DRILL = "run_drill"
+    SEE_CUSTODY = "see_custody"  # is every object still there and unchanged
+    RUN_CUSTODY = "run_custody"  # check now, heal from a backup
+    HOLD = "hold"  # 检查冻结
+    SEE_REMOVALS = "see_removals"
+    ASK_REMOVAL = "ask_removal"
+    APPROVE_REMOVAL = "approve_removal"  # two persons: one of each role
+    SEE_ARCHIVE = "see_archive"
+    FILE = "file"  # 归档
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,7 @@ _OFFICE_WIDE: dict[Action, set[Role]] = {
     Action.MANAGE_CATALOGUE: {Role.SYSADMIN, Role.LEGAL_HEAD},
     Action.MANAGE_CALENDAR: {Role.SYSADMIN, Role.LEGAL_HEAD},
     Action.SEE_SYSTEM: {Role.SYSADMIN, Role.LEGAL_HEAD},
-    Action.SEE_AUDIT: {Role.AUDITADMIN},
+    Action.SEE_AUDIT: {Role.AUDITADMIN, Role.LEGAL_HEAD},
     Action.SEE_LADDERS: LEGAL | LEADERS,
     Action.MANAGE_LADDERS: {Role.LEGAL_HEAD},
     Action.SEE_LEDGER: LEGAL | LEADERS,
@@ -125,6 +137,18 @@ _OFFICE_WIDE: dict[Action, set[Role]] = {
     Action.SEE_MAIL_QUEUE: {Role.SYSADMIN, Role.LEGAL_HEAD},
     Action.MANAGE_MAIL: {Role.SYSADMIN},
     Action.MANAGE_CHANNELS: {Role.SYSADMIN},
+    Action.SEE_PACKAGES: SEE_ALL,
+    Action.MAKE_PACKAGE: LEGAL | {Role.ARCHIVIST},
+    Action.SEE_DRILLS: LEGAL | LEADERS | {Role.INSPECTOR},
+    Action.RUN_DRILL: LEGAL,
+    Action.SEE_CUSTODY: LEGAL | {Role.ARCHIVIST, Role.SYSADMIN, Role.SECADMIN, Role.AUDITADMIN, Role.INSPECTOR},
+    Action.RUN_CUSTODY: {Role.SYSADMIN, Role.LEGAL_HEAD},
+    Action.HOLD: {Role.LEGAL_HEAD},
+    Action.SEE_REMOVALS: {Role.LEGAL_HEAD, Role.SYSADMIN, Role.SECADMIN, Role.AUDITADMIN},
+    Action.ASK_REMOVAL: {Role.LEGAL_HEAD},
+    Action.APPROVE_REMOVAL: {Role.SYSADMIN, Role.SECADMIN},
+    Action.SEE_ARCHIVE: LEGAL | {Role.ARCHIVIST, Role.INSPECTOR},
+    Action.FILE: {Role.ARCHIVIST, Role.LEGAL_HEAD},
 }
 
 

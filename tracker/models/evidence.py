@@ -22,13 +22,19 @@ class Blob(Base):
     """Bytes in the object store; a row exists only after they were stored and verified (I2)."""
 
     __tablename__ = "blob"
+    __table_args__ = (Index("ix_blob_check", "checked_at", "id"), Index("ix_blob_lock", "locked_until", "id"))
 
     id: Mapped[Key]
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     sm3: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(BigInteger)
-    object_key: Mapped[str] = mapped_column(String(120))
+    object_key: Mapped[str] = mapped_column(String(120), unique=True)
     stored_at: Mapped[datetime]
+    crc32: Mapped[int | None] = mapped_column(BigInteger)  # for ZIPs that are written in one go; null: not yet known
+    condition: Mapped[Code] = mapped_column(default="intact")  # intact, changed, missing, removed
+    checked_at: Mapped[datetime | None]  # when its bytes were last read and hashed again
+    retention: Mapped[Code] = mapped_column(default="")  # the longest that its slots ask for: Y, D30, D10
+    locked_until: Mapped[datetime | None]  # as the store has confirmed it; null: not locked, or cannot be
 
 
 class Evidence(Base):
@@ -70,6 +76,10 @@ class Version(Base):
     covered_from: Mapped[date | None]
     covered_to: Mapped[date | None]
     valid_to: Mapped[date | None]
+    doc_no: Mapped[str] = mapped_column(String(120), default="")  # 文号
+    issuer: Mapped[str] = mapped_column(String(200), default="")  # 责任者
+    pages: Mapped[int | None]  # counted by us where the format says, else by a person
+    piece: Mapped[Code] = mapped_column(default="")  # which piece of the slot's recipe it is
     note: Mapped[str] = mapped_column(Text, default="")
     late_reason: Mapped[str] = mapped_column(Text, default="")  # why it comes > 90 days after its date (补录)
     duplicate_of_id: Mapped[int | None] = mapped_column(ForeignKey("evidence_version.id"))

@@ -89,6 +89,7 @@ class Slot(Base):
     rejections: Mapped[list[Any]] = mapped_column(default=list)  # [{code, text_zh}]
     privacy: Mapped[Code] = mapped_column(default="none")
     retention: Mapped[Code] = mapped_column(default="")
+    recipe: Mapped[list[Any]] = mapped_column(default=list)  # [{code, name_zh, name_en, required}]: its pieces
 
     task: Mapped[Task] = relationship(back_populates="slots")
 
@@ -184,6 +185,7 @@ class Obligation(Base):
     missing: Mapped[int] = mapped_column(default=0)
     stale_reasons: Mapped[list[Any]] = mapped_column(default=list)
     soon_stale: Mapped[bool] = mapped_column(default=False)
+    lacking: Mapped[list[Any]] = mapped_column(default=list)  # codes of required pieces that nothing accepted shows
     expires_on: Mapped[date | None]
 
     period: Mapped[Period] = relationship(back_populates="obligations")

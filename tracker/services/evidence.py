@@ -34,6 +34,9 @@ class ReceivedFile:
     file_name: str
     media_type: str
     embedded_created: date | None = None
+    pages: int | None = None
+    doc_no: str = ""  # 文号 and issuer as far as the file says; a person confirms them
+    issuer: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,10 @@ def _latest(session: Session, evidence_id: int) -> Version | None:
 def _blob(session: Session, stored: StoredObject, now: datetime) -> Blob:
     blob = session.scalar(select(Blob).where(Blob.sha256 == stored.sha256))
     if blob is None:
-        blob = Blob(sha256=stored.sha256, sm3=stored.sm3, size=stored.size, object_key=stored.key, stored_at=now)
+        blob = Blob(
+            sha256=stored.sha256, sm3=stored.sm3, crc32=stored.crc32, size=stored.size, object_key=stored.key,
+            stored_at=now,
+        )  # fmt: skip
         session.add(blob)
         session.flush()
     return blob
@@ -134,6 +140,9 @@ def attach(
         blob=blob,
         file_name=file.file_name,
         media_type=file.media_type,
+        pages=file.pages,
+        doc_no=file.doc_no,
+        issuer=file.issuer,
         state=EvidenceState.DRAFT.value,
         uploaded_by_id=actor.id,
         uploaded_at=now,

@@ -27,7 +27,6 @@ ADMIN = (
     (Action.MANAGE_CHANNELS, "/admin/channels"),
     (Action.SEE_MAIL_QUEUE, "/mail"),
     (Action.SEE_SYSTEM, "/admin/system"),
-    (Action.SEE_AUDIT, "/admin/audit"),
 )
 
 
@@ -41,7 +40,6 @@ def admin_entries(app: Flask) -> list[Entry]:
         "/admin/channels": _("通知渠道"),
         "/mail": _("邮件队列"),
         "/admin/system": _("系统状态"),
-        "/admin/audit": _("审计日志"),
     }
     found = [Entry(labels[path], path) for action, path in ADMIN if can(actor, action) and _exists(app, path)]
     return [Entry(entry.label, entry.path, request.path.startswith(entry.path)) for entry in found]
@@ -63,10 +61,26 @@ def follow_entries(app: Flask) -> list[Entry]:
     return [Entry(label, path, _is_here(path)) for allowed, label, path in wanted if allowed and _exists(app, path)]
 
 
+def archive_entries(app: Flask) -> list[Entry]:
+    """The pages by which the archive proves itself, as far as whoever is signed in may open them."""
+    actor = base.current_actor()
+    wanted = [
+        (can(actor, Action.SEE_PACKAGES), _("检查包"), "/packages"),
+        (can(actor, Action.SEE_DRILLS), _("模拟检查"), "/drills"),
+        (can(actor, Action.SEE_ARCHIVE), _("归档"), "/archive"),
+        (can(actor, Action.SEE_CUSTODY), _("保管"), "/custody"),
+        (can(actor, Action.SEE_REMOVALS), _("清除"), "/removals"),
+        (can(actor, Action.SEE_AUDIT), _("审计日志"), "/audit"),
+    ]
+    return [Entry(label, path, _is_here(path)) for allowed, label, path in wanted if allowed and _exists(app, path)]
+
+
 def section_tabs(app: Flask) -> list[Entry]:
-    """The tabs above a page of the follow-up section; none elsewhere."""
-    tabs = follow_entries(app)
-    return tabs if any(tab.current for tab in tabs) else []
+    """The tabs above a page of the follow-up or the archive section; none elsewhere."""
+    for tabs in (follow_entries(app), archive_entries(app)):
+        if any(tab.current for tab in tabs):
+            return tabs
+    return []
 
 
 def entries(app: Flask, user: User) -> list[Entry]:
@@ -88,6 +102,9 @@ def entries(app: Flask, user: User) -> list[Entry]:
     follow = follow_entries(app)
     if follow:
         found.append(Entry(_("督促"), follow[0].path, any(entry.current for entry in follow)))
+    archive = archive_entries(app)
+    if archive:
+        found.append(Entry(_("档案"), archive[0].path, any(entry.current for entry in archive)))
     admin = admin_entries(app)
     if admin:
         found.append(Entry(_("管理"), admin[0].path, any(entry.current for entry in admin)))
@@ -108,8 +125,8 @@ def landing(app: Flask, user: User) -> str:
     elif role in OWNERS:
         wished = "/my"
     else:
-        admin = admin_entries(app)
-        wished = admin[0].path if admin else "/help"
+        own = admin_entries(app) + archive_entries(app)
+        wished = own[0].path if own else "/help"
     return wished if _exists(app, wished) else "/help"
 
 
