@@ -29,6 +29,9 @@ SENTENCES: dict[str, str] = {
     "pdf_encrypted": N_("这份 PDF 设了密码，审核人打不开。请去掉密码后再上传。"),
     "office_encrypted": N_("这份文档设了密码，审核人打不开。请去掉密码后再上传。"),
     "upload_incomplete": N_("上传没有完成，连接中断了。没有保存任何内容，请重试。"),
+    "upload_gone": N_("这次上传已经失效，请重新选择文件上传。"),
+    "object_locked": N_("存储系统还锁定着这个文件，到锁定期满才能清除。"),
+    "no_object_lock": N_("存储系统不支持锁定文件。"),
     # dates of evidence
     "doc_date_required": N_("请填写形成日期，就是材料上写的日期。"),
     "doc_date_future": N_("形成日期不能晚于今天。"),
