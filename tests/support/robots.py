@@ -35,6 +35,7 @@ class Robots:
 
     url: str = ""
     got: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)  # where what came was sent to, in the same order
     asked: int = 0
     signed: bool = False  # the robots ask for a signature
     status: int = 200
@@ -111,6 +112,7 @@ def running() -> Iterator[Robots]:
             good = robots.status == 200 and not answer.get("errcode") and not answer.get("code")
             if good and robots.answer is None:
                 robots.got.append((kind, json.loads(raw)))
+                robots.paths.append(self.path)
             told = json.dumps(answer).encode() if robots.answer is None else robots.answer
             try:
                 self.send_response(robots.status)

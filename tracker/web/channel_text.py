@@ -19,6 +19,14 @@ from tracker.web.mail_words import LIGHTS, group_words
 from tracker.web.vocabulary import insufficient_words
 
 
+# What an office enters at a robot as its keyword: without it the robot refuses the message, in any language.
+KEYWORD = "法治任务"
+
+
+def _with_keyword(title: str) -> str:
+    return title if KEYWORD in title else f"【{KEYWORD}】{title}"
+
+
 def short_renderer(session: Session, base_url: str) -> RenderShort:
     """A function that makes one channel's message; needs an application context."""
 
@@ -36,16 +44,16 @@ def short_renderer(session: Session, base_url: str) -> RenderShort:
                 said.append(gettext("另有%(count)s项，请登录查看。", count=len(lines) - MOST_LINES))
             landing = "/my" if person is None or person.department_id is not None else "/inbox"
             named = zh_en({"name_zh": office[0], "name_en": office[1]}, "name")
-            return ChannelMessage(named, mail.subject(lines, today), tuple(said), base_url + landing)
+            return ChannelMessage(named, _with_keyword(mail.subject(lines, today)), tuple(said), base_url + landing)
 
     return render
 
 
 def test_message(office: tuple[str, str], base_url: str) -> ChannelMessage:
-    """What the test button posts; the robots' keyword (法治任务) is in it."""
+    """What the test button posts; the robots' keyword is in it."""
     return ChannelMessage(
         zh_en({"name_zh": office[0], "name_en": office[1]}, "name"),
-        gettext("【法治任务】测试消息"),
+        _with_keyword(gettext("【法治任务】测试消息")),
         (gettext("收到这条消息，说明每日摘要可以送到这里。"),),
         base_url,
     )
