@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
@@ -9,13 +10,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from docx import Document
-from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_LINE_SPACING
+from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_LINE_SPACING, WD_TAB_ALIGNMENT
 from docx.oxml.ns import qn
 
 from tracker.adapters.official_paper import (
     Body,
     Grid,
     Heading,
+    Imprint,
     Paper,
     Signature,
     signature_indents,
@@ -169,3 +171,32 @@ def test_the_same_paper_is_the_same_bytes() -> None:
     with zipfile.ZipFile(io.BytesIO(made)) as archive:
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert archive.namelist()[0] == "[Content_Types].xml"
+
+
+def test_a_letterhead_is_red_above_a_red_line() -> None:
+    document = opened(replace(PAPER, letterhead="测试街道办事处法治建设督办"))
+    gap, head = document.paragraphs[:2]
+    assert near(gap.paragraph_format.line_spacing, 35)
+    assert head.text == "测试街道办事处法治建设督办"
+    assert str(head.runs[0].font.color.rgb) == "FF0000"
+    assert fonts(head)[0] == "方正小标宋简体"
+    assert head.runs[0].font.size.pt * width_of(head.text) <= 156 / 25.4 * 72  # one line
+    number = line(document, "督办〔2026〕3号")
+    border = number._p.pPr.find(qn("w:pBdr")).find(qn("w:bottom"))
+    assert (border.get(qn("w:color")), border.get(qn("w:space"))) == ("FF0000", "11")  # 4 mm in points
+    texts = [paragraph.text for paragraph in document.paragraphs]
+    assert texts.index("内部督办单") - texts.index("督办〔2026〕3号") == 3  # two blank lines under the red line
+    assert texts.count("督办〔2026〕3号") == 1
+
+
+@pytest.mark.parametrize(("day", "printed"), [(date(2026, 3, 1), "2026年3月1日印发"), (None, "　　年　　月　　日印发")])
+def test_the_imprint_ends_the_paper(day: date | None, printed: str) -> None:
+    document = opened(replace(PAPER, imprint=Imprint("司法所、存档", "测试街道办事处", day)))
+    copies, last = document.paragraphs[-2:]
+    assert copies.text == "　抄送：司法所、存档。"
+    assert last.text == f"　测试街道办事处\t{printed}　"
+    assert [stop.alignment for stop in last.paragraph_format.tab_stops] == [WD_TAB_ALIGNMENT.RIGHT]
+    assert last.runs[0].font.size.pt == 14
+    edges = [copies._p.pPr.find(qn("w:pBdr")), last._p.pPr.find(qn("w:pBdr"))]
+    widths = [(edge.tag.rpartition("}")[2], edge.get(qn("w:sz"))) for border in edges for edge in border]
+    assert widths == [("top", "8"), ("bottom", "6"), ("bottom", "8")]

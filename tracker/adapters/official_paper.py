@@ -5,8 +5,7 @@ the one to take where it is not installed, so that a line holds the same number 
 """
 
 import io
-import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,11 +13,13 @@ from typing import Any
 from docx import Document
 from docx.enum.section import WD_ORIENT
 from docx.enum.table import WD_TABLE_ALIGNMENT
-from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_LINE_SPACING
+from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_LINE_SPACING, WD_TAB_ALIGNMENT
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
-from docx.shared import Mm, Pt
+from docx.shared import Mm, Pt, RGBColor
 from docx.text.paragraph import Paragraph
+
+from tracker.adapters.steady_zip import same_every_time
 
 SONG, FANG, KAI, HEI, PAGE_SONG = "方正小标宋简体", "仿宋_GB2312", "楷体_GB2312", "黑体", "宋体"
 LATIN = "Times New Roman"  # digits and letters in the running text
@@ -31,9 +32,13 @@ LINE = 28.95  # points, exact: 22 lines fill 225 mm
 CHARACTER = 15.8  # points: 16 pt, 0.2 pt tighter; 28 fill 156 mm
 PER_LINE, TITLE_PER_LINE = 28, 20
 TITLE, BODY, TABLE, FOOTER = 22.0, 16.0, 14.0, 14.0  # points: 二号, 三号, 四号, 四号
+HEAD = 48.0  # points at most: the name of the office that issues it fits one line
+RED = RGBColor(0xFF, 0, 0)
+# What the format wants before the borders of a paragraph.
+BEFORE_BORDERS = {qn(f"w:{name}") for name in ("pStyle", "keepNext", "keepLines", "pageBreakBefore", "widowControl")}
+HEAVY, FINE = 8, 6  # eighths of a point: 0.35 mm and 0.25 mm
 UPRIGHT = (210, 297, 37, 26, 35, 28)  # width, height, top, right, bottom and left margin in mm
 ACROSS = (297, 210, 28, 37, 26, 35)  # the same lying: the binding edge is at the top of it
-EPOCH = (1980, 1, 1, 0, 0, 0)  # every part of the file: an archive that is made later is the same
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,20 @@ Block = Heading | Body | Signature | Grid
 
 
 @dataclass(frozen=True)
+class Imprint:
+    """版记: who gets a copy (without the full stop), who printed it and when."""
+
+    copies: str
+    printed_by: str
+    day: date | None
+
+
+@dataclass(frozen=True)
 class Paper:
-    """`to`: 主送机关, without its colon. `at`: the instant that the file says it was made."""
+    """`to`: 主送机关, without its colon. `at`: the instant that the file says it was made.
+
+    `letterhead`: 发文机关标志, in red above the number and the red line; "" for a paper without one.
+    """
 
     title: str
     blocks: tuple[Block, ...]
@@ -82,6 +99,8 @@ class Paper:
     number: str = ""
     to: str = ""
     across: bool = False
+    letterhead: str = ""
+    imprint: Imprint | None = None
 
 
 def write_paper(paper: Paper) -> bytes:
@@ -89,20 +108,24 @@ def write_paper(paper: Paper) -> bytes:
     document = Document()
     _page(document, across=paper.across)
     _styles(document)
+    if paper.letterhead:
+        _letterhead(document, paper)
     for line in title_lines(paper.title):
         _line(document.add_paragraph(), line, SONG, TITLE, align=WD_ALIGN_PARAGRAPH.CENTER, tight=False)
-    if paper.number:
+    if paper.number and not paper.letterhead:
         _line(document.add_paragraph(), paper.number, FANG, BODY, align=WD_ALIGN_PARAGRAPH.CENTER)
     _blank(document)
     if paper.to:
         _line(document.add_paragraph(), f"{paper.to}：", FANG, BODY)
     for block in paper.blocks:
         _block(document, block)
+    if paper.imprint:
+        _imprint(document, paper.imprint)
     _properties(document, paper)
     _fonts(document)
     raw = io.BytesIO()
     document.save(raw)
-    return _same_every_time(raw.getvalue())
+    return same_every_time(raw.getvalue())
 
 
 def title_lines(title: str, limit: int = TITLE_PER_LINE) -> list[str]:
@@ -244,6 +267,56 @@ def _blank(document: Any) -> None:
     _line(document.add_paragraph(), "", FANG, BODY)
 
 
+def _letterhead(document: Any, paper: Paper) -> None:
+    """The office's name in red, 35 mm below the top of the type area; the number; the red line; two blank lines."""
+    points = min(HEAD, CHARACTER * PER_LINE / max(1.0, width_of(paper.letterhead)) * 0.98)
+    name = document.add_paragraph()
+    form = name.paragraph_format
+    form.line_spacing_rule, form.line_spacing = WD_LINE_SPACING.EXACTLY, Pt(points * 1.2)
+    name.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    # Space before the first line of a page is not drawn by every program: an empty line of that height is.
+    gap = name.insert_paragraph_before()
+    gap.paragraph_format.line_spacing_rule = WD_LINE_SPACING.EXACTLY
+    gap.paragraph_format.line_spacing = Mm(35)
+    _run(name, paper.letterhead, SONG, points, tight=False).font.color.rgb = RED
+    for _ in range(2):
+        _blank(document)
+    number = _line(document.add_paragraph(), paper.number, FANG, BODY, align=WD_ALIGN_PARAGRAPH.CENTER)
+    # 4 mm under the number; a border's distance is in whole points.
+    _border(number, {"bottom": (HEAVY, "FF0000", round(Mm(4).pt))})
+    for _ in range(2):
+        _blank(document)
+
+
+def _imprint(document: Any, imprint: Imprint) -> None:
+    """The last lines: a heavy line, copies, a fine line, who printed it and when, a heavy line."""
+    day = f"{day_words(imprint.day)}印发" if imprint.day else "　　年　　月　　日印发"
+    _blank(document)
+    for text, lines in (
+        (f"　抄送：{imprint.copies}。", {"top": (HEAVY, "000000", 1), "bottom": (FINE, "000000", 1)}),
+        (f"　{imprint.printed_by}\t{day}　", {"bottom": (HEAVY, "000000", 1)}),
+    ):
+        paragraph = _line(document.add_paragraph(), text, FANG, FOOTER, tight=False)
+        paragraph.paragraph_format.tab_stops.add_tab_stop(
+            Mm(UPRIGHT[0] - UPRIGHT[3] - UPRIGHT[5]), WD_TAB_ALIGNMENT.RIGHT
+        )
+        paragraph.paragraph_format.keep_together = True
+        _border(paragraph, lines)
+
+
+def _border(paragraph: Paragraph, lines: Mapping[str, tuple[int, str, int]]) -> None:
+    """`lines`: edge, the upper first → (eighths of a point, colour, distance in points)."""
+    borders = OxmlElement("w:pBdr")
+    for edge, (width, colour, space) in lines.items():
+        line = OxmlElement(f"w:{edge}")
+        for name, value in (("val", "single"), ("sz", width), ("space", space), ("color", colour)):
+            line.set(qn(f"w:{name}"), str(value))
+        borders.append(line)
+    properties = paragraph._p.get_or_add_pPr()
+    before = [child for child in properties if child.tag in BEFORE_BORDERS]
+    properties.insert(len(before), borders)
+
+
 def _indented(paragraph: Paragraph) -> Paragraph:
     """Two characters in, justified."""
     paragraph.alignment = WD_ALIGN_PARAGRAPH.JUSTIFY
@@ -275,6 +348,7 @@ def _sign(document: Any, block: Signature) -> None:
     for text, indent in zip((block.name, day), signature_indents(block.name, day), strict=True):
         paragraph = _line(document.add_paragraph(), text, FANG, BODY)
         paragraph.paragraph_format.left_indent = Pt(max(0.0, indent) * CHARACTER)
+        paragraph.paragraph_format.right_indent = Pt(-4 * CHARACTER)  # a stand-in font's wider digits do not wrap
         paragraph.paragraph_format.keep_together = True
         if text == block.name:
             paragraph.paragraph_format.keep_with_next = True
@@ -331,20 +405,3 @@ def _fonts(document: Any) -> None:
 
 def _parts(document: Any, name: str) -> Iterable[Any]:
     return (part for part in document.part.package.iter_parts() if str(part.partname) == name)
-
-
-def _same_every_time(raw: bytes) -> bytes:
-    """The archive without the moment of its making."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(raw)) as made, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as kept:
-        for name in _ordered(made.namelist()):
-            info = zipfile.ZipInfo(name, EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = 0o600 << 16
-            kept.writestr(info, made.read(name))
-    return out.getvalue()
-
-
-def _ordered(names: Sequence[str]) -> list[str]:
-    """The list of types first, as readers expect it."""
-    return sorted(names, key=lambda name: (name != "[Content_Types].xml", not name.startswith("_rels"), name))

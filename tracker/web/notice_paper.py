@@ -3,7 +3,17 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tracker.adapters.official_paper import Block, Body, Grid, Heading, Paper, Signature, day_words, write_paper
+from tracker.adapters.official_paper import (
+    Block,
+    Body,
+    Grid,
+    Heading,
+    Imprint,
+    Paper,
+    Signature,
+    day_words,
+    write_paper,
+)
 from tracker.domain.calendar import local_date
 from tracker.domain.notices import cycle_words
 from tracker.queries.notices import NoticePage, StepRow
@@ -27,6 +37,8 @@ def write_notice(page: NoticePage, zone: ZoneInfo) -> bytes:
         title=TITLE,
         number=notice_number(page),
         to=page.row.owner_zh,
+        letterhead=f"{page.office_zh}法治建设督办",
+        imprint=Imprint("、".join((*(zh for zh, _ in page.cooperating), "存档")), page.office_zh, signed),
         blocks=(*_matter(page), Signature(page.office_zh, signed), Grid(_course(page, zone), WIDTHS)),
         at=page.steps[-1].at if page.steps else page.row.drafted_at,
     )
