@@ -33,7 +33,7 @@ setup: $(STAMPS)/project ## virtual environment, packages, front-end files, tran
 run: setup ## the whole product on this machine, with the demo office
 	@exec $(BIN)/tracker up
 
-browser: ## Chromium and Chinese fonts for the browser tests
+browser: ## Chromium, Chinese fonts and LibreOffice for the tests
 	@sh tools/browser.sh
 
 test: setup browser ## every test

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks import pages, passes, start, sweeping, upload
+from benchmarks import custody, packaging, pages, passes, start, sweeping, time_machine, upload, uploading
 from benchmarks.measure import Line
 
 Bench = Callable[[Path], Iterator[Line]]
@@ -19,12 +19,19 @@ def benches(full: bool) -> dict[str, Bench]:
     return {
         "board": partial(pages.board, items=100),
         "board_many": partial(pages.board, items=20_000 * many),
+        "as_of": partial(time_machine.board, items=2_000 * many),
         "list": partial(pages.list_of_50, obligations=20_000 * many),
         "sweep": partial(sweeping.scaling, "sqlite", small=2_000, large=200_000 * many),
         "sweep_postgres": partial(sweeping.scaling, "postgresql", small=2_000, large=200_000 * many),
         "upload": upload.upload,
+        "upload_large": partial(
+            uploading.large, size=(1 << 30) if full else (256 << 20), together=(128 << 20) * (8 if full else 1)
+        ),
         "deliver": partial(passes.delivery, "sqlite", people=1_000 * many),
         "deliver_postgres": partial(passes.delivery, "postgresql", people=1_000 * many),
+        "rehash": custody.rehash,
+        "backup": custody.incremental,
+        "package": partial(packaging.make, files=1_000 if full else 200, size=(5 << 20) if full else 1_500_000),
         "start": start.whole,
     }
 
@@ -35,7 +42,8 @@ def main() -> int:
     parser.add_argument(
         "names",
         nargs="*",
-        help="only these: board board_many list sweep sweep_postgres upload deliver deliver_postgres start",
+        help="only these: board board_many as_of list sweep sweep_postgres upload upload_large deliver "
+        "deliver_postgres rehash backup package start",
     )
     given = parser.parse_args()
     chosen = benches(given.full)

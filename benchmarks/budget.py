@@ -15,6 +15,8 @@ BUDGETS: dict[str, Budget] = {
     "board_20000_p95_ms": Budget(40),
     "board_100_queries": Budget(12),
     "board_20000_queries": Budget(12),
+    "board_as_of_2000_p95_ms": Budget(200),
+    "board_as_of_2000_queries": Budget(28),
     "task_page_p95_ms": Budget(25),
     "list_of_50_p95_ms": Budget(20),
     "sweep_sqlite_none_due_ms": Budget(5, over_floor=True),
@@ -23,6 +25,19 @@ BUDGETS: dict[str, Budget] = {
     "sweep_postgresql_growth": Budget(1.2, ratio=True),
     "deliver_sqlite_1000_ms": Budget(1.25, ratio=True),  # 0.8 of the bare loop's rate
     "deliver_postgresql_1000_ms": Budget(1.25, ratio=True),
+    "rehash_small_s": Budget(1.25, ratio=True),  # 0.8 of the speed of a bare GET with both digests
+    "rehash_large_s": Budget(1.25, ratio=True),
+    "backup_second_s": Budget(0.5, ratio=True),  # of the first one's time, when one object in a hundred is new
+    "package_286mb_s": Budget(1.43, ratio=True),  # 0.7 of the speed of a bare GET, a stored ZIP and its SHA-256
+    "package_5000mb_s": Budget(1.43, ratio=True),
+    "package_286mb_memory_mb": Budget(150),
+    "package_5000mb_memory_mb": Budget(150),
+    "upload_1mb_ms": Budget(1.5, ratio=True),  # of a bare put of the same bytes
+    "upload_1024mb_s": Budget(1.25, ratio=True),  # 0.8 of the bare SDK's speed
+    "upload_256mb_s": Budget(1.25, ratio=True),
+    "download_1024mb_s": Budget(1.25, ratio=True),
+    "download_256mb_s": Budget(1.25, ratio=True),
+    "upload_8_at_once_mb": Budget(64, over_floor=True),
     "second_start_s": Budget(10),
     "memory_pss_mb": Budget(700),
 }

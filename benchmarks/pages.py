@@ -31,7 +31,7 @@ def bare(database: Path, statement: str) -> Any:
     return app.test_client()
 
 
-def _signed_in(app: Flask, who: str) -> Any:
+def signed_in(app: Flask, who: str) -> Any:
     client = app.test_client()
     answer = client.post("/login", data={"email": f"{who}@office.example", "password": PASSWORD})
     assert answer.status_code == 302, answer.status_code
@@ -54,7 +54,7 @@ def queries_of(app: Flask, client: Any, path: str) -> int:
     return len(seen)
 
 
-def _page(client: Any, path: str) -> None:
+def page(client: Any, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200, (path, answer.status_code)
 
@@ -62,18 +62,18 @@ def _page(client: Any, path: str) -> None:
 def board(folder: Path, items: int) -> Iterator[Line]:
     with bulk.filled(folder, evidence=items):
         app = bulk.application(folder)
-        client = _signed_in(app, "legal_head")
+        client = signed_in(app, "legal_head")
         path = f"/board?year={bulk.YEAR}"
-        ours = p95(times(lambda: _page(client, path), ROUNDS))
+        ours = p95(times(lambda: page(client, path), ROUNDS))
         plain = bare(folder / "bench.db", BOARD_SQL)
-        yield Line(f"board_{items}_p95_ms", ours, p95(times(lambda: _page(plain, "/"), ROUNDS)))
+        yield Line(f"board_{items}_p95_ms", ours, p95(times(lambda: page(plain, "/"), ROUNDS)))
         yield Line(f"board_{items}_queries", queries_of(app, client, path), 1)
         if items <= 1000:
             return
         path = f"/tasks/{bulk.YEAR}/T0007?period=M10"
-        ours = p95(times(lambda: _page(client, path), ROUNDS))
+        ours = p95(times(lambda: page(client, path), ROUNDS))
         plain = bare(folder / "bench.db", TASK_SQL)
-        yield Line("task_page_p95_ms", ours, p95(times(lambda: _page(plain, "/"), ROUNDS)))
+        yield Line("task_page_p95_ms", ours, p95(times(lambda: page(plain, "/"), ROUNDS)))
         yield Line("task_page_queries", queries_of(app, client, path), 1)
 
 
@@ -82,9 +82,9 @@ def list_of_50(folder: Path, obligations: int) -> Iterator[Line]:
     tasks = -(-obligations // (bulk.MONTHS * slots))
     with bulk.filled(folder, tasks=tasks, slots=slots):
         app = bulk.application(folder)
-        client = _signed_in(app, "legal_head")
+        client = signed_in(app, "legal_head")
         path = f"/attention?year={bulk.YEAR}"
-        ours = p95(times(lambda: _page(client, path), ROUNDS))
+        ours = p95(times(lambda: page(client, path), ROUNDS))
         plain = bare(folder / "bench.db", LIST_SQL)
-        yield Line("list_of_50_p95_ms", ours, p95(times(lambda: _page(plain, "/"), ROUNDS)))
+        yield Line("list_of_50_p95_ms", ours, p95(times(lambda: page(plain, "/"), ROUNDS)))
         yield Line("list_of_50_queries", queries_of(app, client, path), 1)

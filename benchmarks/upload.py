@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks import bulk
 from benchmarks.measure import Line, median, times
-from benchmarks.pages import _signed_in
+from benchmarks.pages import signed_in
 from tracker.adapters.embedded import seaweed
 from tracker.adapters.objects import MinioStore
 from tracker.config import StoreSettings
@@ -40,7 +40,7 @@ def upload(folder: Path) -> Iterator[Line]:
                 obligation = session.scalars(found.where(Task.owner_id == department)).first()
             app = bulk.application(folder)
             app.extensions["store"] = MinioStore(StoreSettings(server.endpoint, server.access, server.secret))
-            client = _signed_in(app, "contact")
+            client = signed_in(app, "contact")
 
             def ours() -> None:
                 answer = client.post(

@@ -66,6 +66,29 @@ class StoreSettings:
 
 
 @dataclass(frozen=True)
+class BackupSettings:
+    """Where the nightly backup goes. Without key and passphrase it is not encrypted, and holds no secrets."""
+
+    folder: Path
+    key_file: Path | None = None
+    passphrase: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class TsaSettings:
+    """A time stamp authority (RFC 3161). `certificates`: PEM of what its signatures are checked against.
+
+    Without `url` nothing new is stamped; what was stamped before can still be checked.
+    """
+
+    certificates: Path
+    url: str = ""
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    timeout: float = 20
+
+
+@dataclass(frozen=True)
 class Settings:
     data: Path
     host: str
@@ -83,6 +106,8 @@ class Settings:
     idle_minutes: int
     session_hours: int
     bounces: BounceSettings | None = None
+    backup: BackupSettings | None = None
+    tsa: TsaSettings | None = None
     gateways: Mapping[str, str] = field(default_factory=dict)  # kind of robot → base address in its vendor's place
     mail_sink: bool = False  # mail stays in the embedded mailbox and can be read there; never with another server
 
@@ -220,6 +245,44 @@ def parse_gateway(name: str, url: str) -> str:
     return url.rstrip("/")
 
 
+def _backup(env: Mapping[str, str]) -> BackupSettings | None:
+    """Whether its folder can be written is the nightly job's to say, not the start's: a disk may come later."""
+    folder, key, words = (env.get(f"TRACKER_BACKUP_{name}") for name in ("DIR", "KEY_FILE", "PASSPHRASE"))
+    if not folder:
+        return None
+    if key and words:
+        raise BadSetting("TRACKER_BACKUP_KEY_FILE", "give a key file or TRACKER_BACKUP_PASSPHRASE, not both")
+    return BackupSettings(Path(folder).absolute(), Path(key).absolute() if key else None, words or None)
+
+
+def _tsa(env: Mapping[str, str]) -> TsaSettings | None:
+    """`http(s)://[user:pass@]host/path`, and the file of certificates without which no answer is believed."""
+    url, certificates = env.get("TRACKER_TSA_URL") or "", env.get("TRACKER_TSA_CERT")
+    if not url and not certificates:
+        return None
+    if not certificates:
+        raise BadSetting("TRACKER_TSA_CERT", "is needed with TRACKER_TSA_URL")
+    try:
+        ssl.create_default_context(cafile=certificates)
+    except (OSError, ssl.SSLError) as error:
+        raise BadSetting("TRACKER_TSA_CERT", "no readable file of certificates (PEM)") from error
+    if not url:
+        return TsaSettings(Path(certificates).absolute())
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.fragment:
+        raise BadSetting("TRACKER_TSA_URL", "expected http(s)://[user:pass@]host[:port][/path]")
+    return TsaSettings(
+        Path(certificates).absolute(),
+        parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
+        unquote(parts.username) if parts.username else None,
+        unquote(parts.password) if parts.password else None,
+    )
+
+
 GATEWAYS = {"wecom": "TRACKER_WECOM_URL", "dingtalk": "TRACKER_DINGTALK_URL", "feishu": "TRACKER_FEISHU_URL"}
 
 
@@ -269,10 +332,12 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
         smtp=smtp,
         mail_from=env.get("TRACKER_MAIL_FROM") or "tracker@localhost",
         timezone=timezone,
-        max_upload=_number(env, "TRACKER_MAX_UPLOAD_MB", 2048, 1, 1 << 20) << 20,
+        max_upload=_number(env, "TRACKER_MAX_UPLOAD_MB", 16384, 1, 1 << 20) << 20,
         demo=demo,
         idle_minutes=_number(env, "TRACKER_IDLE_MINUTES", 15, 1, 1440),
         session_hours=_number(env, "TRACKER_SESSION_HOURS", 8, 1, 168),
+        backup=_backup(env),
+        tsa=_tsa(env),
         bounces=parse_bounces(env["TRACKER_BOUNCE_IMAP_URL"]) if env.get("TRACKER_BOUNCE_IMAP_URL") else None,
         gateways={kind: parse_gateway(name, env[name]) for kind, name in GATEWAYS.items() if env.get(name)},
         mail_sink=env.get("TRACKER_SMTP_SINK", "0") == "1" and smtp is not None and smtp.host in LOOPBACK,

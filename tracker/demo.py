@@ -21,11 +21,12 @@ from sqlalchemy.orm import Session, joinedload
 from tracker import demo_time
 from tracker.adapters.catalogue_files import read_rows
 from tracker.demo_material import MEDIA, Sheet, make
-from tracker.demo_plan import Item, Piece, Planner, number_of
+from tracker.demo_plan import Item, Piece, Planner, number_of, shared, shown
 from tracker.domain.calendar import local_date
 from tracker.domain.catalogue import Rows
 from tracker.domain.indicators import evaluated_in
 from tracker.domain.permissions import Role
+from tracker.domain.recipe import PieceRule
 from tracker.models import (
     Blob,
     Department,
@@ -191,9 +192,10 @@ def cycle_words(cycle_no: str, year: int) -> str:
     return f"{year}年{word}"
 
 
-def file_name(item: Item, piece: Piece, number: int, year: int) -> str:
-    """As a clerk would name it."""
-    name = item.obligations[0].slot.name_zh.replace("/", "、")
+def file_name(item: Item, piece: Piece, number: int, year: int, shows: Sequence[PieceRule] = ()) -> str:
+    """As a clerk would name it; a file that shows one piece of several is called by that."""
+    slot = item.obligations[0].slot
+    name = (shows[0].name_zh if len(shows) == 1 < len(slot.recipe) else slot.name_zh).replace("/", "、")
     when = f"{piece.doc_date:%Y%m%d}" if piece.covered is None else cycle_words(item.obligations[0].cycle_no, year)
     mark = "" if number == 1 else f"（第{number}版）"
     return f"{name}{mark}（演示）{when}.{piece.extension}"
@@ -205,10 +207,17 @@ def _store_items(
 ) -> dict[int, list[Version]]:  # fmt: skip
     """Puts all files into the store and writes their rows; versions by the place of their item."""
     parts = [(place, number, piece) for place, item in enumerate(items) for number, piece in enumerate(item.pieces, 1)]
+    same = shared(items)  # place → the place whose very file is used there too
     made = [
-        make(piece.extension, _sheet(items[place], piece, f"{items[place].code}-{place}-{number}", year))
+        make(
+            items[at].pieces[-1].extension,
+            _sheet(items[at], items[at].pieces[-1], f"{items[at].code}-{at}-{number}", year),
+        )
+        if (at := same.get(place, place)) != place
+        else make(piece.extension, _sheet(items[place], piece, f"{items[place].code}-{place}-{number}", year))
         for place, number, piece in parts
     ]
+    blobs: dict[str, Blob] = {}
     with ThreadPoolExecutor(8) as pool:
         stored = list(pool.map(lambda content: store.put(io.BytesIO(content)), made))
     versions: dict[int, list[Version]] = {place: [] for place in range(len(items))}
@@ -223,14 +232,29 @@ def _store_items(
                 office_id=office.id, slot=item.obligations[0].slot, slot_code=item.obligations[0].slot.code,
                 created_by_id=uploader.id, created_at=_instant(piece, now, 9), obligations=list(item.obligations),
             )  # fmt: skip
-        name = file_name(item, piece, number, year)
-        versions[place].append(
-            _version(evidences[place], piece, number, name, kept, uploader, people["fzb-shenhe1"], now)
-        )
+        shows = shown(item, piece, local_date(now, OFFICE_ZONE))
+        at = same.get(place, place)
+        name = file_name(items[at], items[at].pieces[-1] if at != place else piece, number, year, shows)
+        version = _version(evidences[place], piece, number, name, kept, uploader, people["fzb-shenhe1"], now)
+        version.blob = blobs.setdefault(kept.sha256, version.blob or Blob())
+        _describe(version, item, piece, place, year, shows)
+        if at != place:
+            version.doc_date, version.media_type = items[at].pieces[-1].doc_date, MEDIA[items[at].pieces[-1].extension]
+        versions[place].append(version)
     session.add_all(evidences.values())
     session.flush()
     _tell_returned(session, items, versions, now)
     return versions
+
+
+def _describe(version: Version, item: Item, piece: Piece, place: int, year: int, shows: Sequence[PieceRule]) -> None:
+    """文号, 责任者 and pages, as far as such a document has them."""
+    slot = item.obligations[0].slot
+    version.piece = ",".join(rule.code for rule in shows)
+    version.pages = 1 if piece.extension == "pdf" else None
+    version.issuer = slot.task.owner.name_zh
+    if slot.kind == "document" and slot.coverage == "standing":
+        version.doc_no = f"大街法〔{year}〕{place % 60 + 1}号（演示）"
 
 
 def _sheet(item: Item, piece: Piece, code: str, year: int) -> Sheet:

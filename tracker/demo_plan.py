@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 from tracker.demo_material import EXTENSIONS
 from tracker.domain.calendar import WorkCalendar
+from tracker.domain.recipe import PieceRule, rules_of
 from tracker.models import Obligation
 
 RECENT = 75  # days back within which the troubles lie
@@ -230,3 +231,35 @@ class Planner:
 
     def _add(self, obligation: Obligation, *pieces: Piece) -> None:
         self.items.append(Item((obligation,), pieces))
+
+
+def shared(items: Sequence[Item]) -> dict[int, int]:
+    """One standing document that serves in two slots of a department (一材多用): the one place → the other."""
+    standing = [
+        (place, item, item.pieces[0])
+        for place, item in enumerate(items)
+        if len(item.pieces) == 1 and item.pieces[0].state == "accepted" and not item.pieces[0].flags
+        if item.obligations[0].slot.coverage == "standing" and not item.obligations[0].slot.recipe
+    ]  # fmt: skip
+    for place, item, piece in standing:
+        for other, source, known in standing:
+            slots = {one.obligations[0].slot.code for one in (item, source)}
+            owners = {one.obligations[0].slot.task.owner_id for one in (item, source)}
+            ends = min(obligation.end for obligation in item.obligations)
+            # The document's day is not earlier than what was planned, so that it serves as long.
+            # Only a PDF comes out of its maker the same twice.
+            if (
+                known.extension == "pdf"
+                and len(slots) == 2
+                and len(owners) == 1
+                and piece.doc_date <= known.doc_date <= ends
+            ):
+                return {place: other}
+    return {}
+
+
+def shown(item: Item, piece: Piece, today: date) -> tuple[PieceRule, ...]:
+    """Which pieces of the recipe the file shows: all, but only the first where the deadline is still ahead."""
+    rules = rules_of(item.obligations[0].slot.recipe)
+    running = item.obligations[0].due >= today and piece.state in {"accepted", "draft"}
+    return rules[:1] if running and len(item.obligations) == 1 else rules

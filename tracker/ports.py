@@ -1,6 +1,7 @@
 """What services ask of the outside: small protocols, one contract test suite for every implementation."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
@@ -88,7 +89,9 @@ class ObjectStore(Protocol):
         ...
 
     def finish_parts(self, key: str, ticket: str, parts: Sequence[tuple[int, str]], size: int) -> None:
-        """Makes the object of (number, etag) in order; returns when it is there with `size` bytes. NotFound("upload_gone").
+        """Makes the object of (number, etag) in order; returns when it is there with `size` bytes.
+
+        NotFound("upload_gone").
 
         Finishing again what is finished already is a no-op.
         """
@@ -128,6 +131,60 @@ class ObjectStore(Protocol):
 
     def ready(self) -> None:
         """Raises errors.Unavailable("store_down") unless the bucket answers."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stamped:
+    """What a time stamp authority answered. `token`: its whole answer, DER; `at`: its time, aware UTC."""
+
+    token: bytes
+    authority: str
+    at: datetime
+
+
+class StampBroken(Exception):
+    """A time stamp that proves nothing. `why`: digest, signature, malformed."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class TimeStampAuthority(Protocol):
+    """Signs that a digest was there at an instant (RFC 3161)."""
+
+    @property
+    def stamps(self) -> bool:
+        """Whether there is anybody to ask; without, tokens can be checked only."""
+        ...
+
+    def stamp(self, digest: str) -> Stamped:
+        """A checked token over a SHA-256 (hex). Unavailable("tsa_down"), Unavailable("tsa_refused"): see `check`."""
+        ...
+
+    def check(self, token: bytes, digest: str) -> datetime:
+        """The instant that the token proves for the digest, without asking anybody; StampBroken."""
+        ...
+
+
+class RenderFailed(Exception):
+    """A preview could not be made. `impossible`: it never will be, so trying again is of no use."""
+
+    def __init__(self, reason: str, *, impossible: bool = False) -> None:
+        super().__init__(reason)
+        self.impossible = impossible
+
+
+class Renderer(Protocol):
+    """Makes of a file what browsers can show."""
+
+    def able(self, kind: str) -> bool:
+        """Whether this machine can make this kind (domain.renditions.rendition_kind) at all."""
+        ...
+
+    def render(self, kind: str, media_type: str, source: BinaryIO) -> AbstractContextManager[tuple[BinaryIO, str]]:
+        """The made file, at its start, with its media type; it is gone afterwards. RenderFailed."""
         ...
 
 

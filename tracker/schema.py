@@ -31,6 +31,11 @@ def head() -> str:
     return found
 
 
+def knows(revision: str) -> bool:
+    """Whether this program can bring a database to that revision, and on from there."""
+    return any(one.revision == revision for one in ScriptDirectory.from_config(configuration()).walk_revisions())
+
+
 def current(connection: Connection) -> str | None:
     """The revision of the database, None before the first migration."""
     return MigrationContext.configure(connection).get_current_revision()

@@ -8,7 +8,9 @@ decision, not the schedule's.
 from celery.schedules import crontab
 
 # A message that nobody took until the next one is due has lost its meaning.
-SWEEP_EVERY, DELIVER_EVERY, BOUNCES_EVERY = 15, 5, 10  # minutes
+SWEEP_EVERY, DELIVER_EVERY, BOUNCES_EVERY, CUSTODY_EVERY = 15, 5, 10, 10  # minutes
+RENDITIONS_EVERY = 30  # seconds; who opened a file waits for its preview
+PACKAGES_EVERY = 30  # seconds; who asked for one watches its progress
 
 SCHEDULE = {
     "sweep at night": {"task": "sweep", "schedule": crontab(hour="0", minute="10")},
@@ -27,4 +29,23 @@ SCHEDULE = {
         "schedule": crontab(minute=f"*/{BOUNCES_EVERY}"),
         "options": {"expires": BOUNCES_EVERY * 60},
     },
+    "custody": {
+        "task": "custody",
+        "schedule": crontab(minute=f"3-59/{CUSTODY_EVERY}"),
+        "options": {"expires": CUSTODY_EVERY * 60},
+    },
+    "retention and holds": {
+        "task": "custody_locks",
+        "schedule": crontab(minute=f"7-59/{CUSTODY_EVERY}"),
+        "options": {"expires": CUSTODY_EVERY * 60},
+    },
+    "retention of everything": {"task": "custody_locks_all", "schedule": crontab(hour="2", minute="40")},
+    "renditions": {"task": "renditions", "schedule": RENDITIONS_EVERY, "options": {"expires": RENDITIONS_EVERY}},
+    "packages": {"task": "packages", "schedule": PACKAGES_EVERY, "options": {"expires": PACKAGES_EVERY}},
+    "removals": {"task": "removals", "schedule": crontab(minute="*/5"), "options": {"expires": 300}},
+    "what was removed stays away": {"task": "removals_all", "schedule": crontab(hour="3", minute="5")},
+    "backup": {"task": "backup", "schedule": crontab(hour="1", minute="30")},
+    "time stamp of the log": {"task": "stamp", "schedule": crontab(minute="23"), "options": {"expires": 3600}},
+    "watch the clock": {"task": "watch_clock", "schedule": crontab(minute="*/5"), "options": {"expires": 300}},
+    "litter": {"task": "litter", "schedule": crontab(hour="4", minute="20")},
 }

@@ -8,6 +8,39 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+# The log is written, never rewritten: the database itself refuses. A superuser can drop the triggers; then the
+# chain of digests, its printed heads and its time stamps are what finds the change (decisions/0028).
+SQLITE_TRIGGERS = [
+    f"CREATE TRIGGER audit_event_no_{what.lower()} BEFORE {what} ON audit_event "
+    "BEGIN SELECT RAISE(ABORT, 'audit_event is append-only'); END"
+    for what in ("UPDATE", "DELETE")
+]
+POSTGRESQL_TRIGGERS = [
+    (
+        "CREATE FUNCTION audit_event_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'audit_event is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$"
+    ),
+    (
+        "CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_event "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_event_append_only()"
+    ),
+]
+
+
+def protect_log() -> None:
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    for statement in SQLITE_TRIGGERS if sqlite else POSTGRESQL_TRIGGERS:
+        op.execute(statement)
+
+
+def free_log() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for what in ("update", "delete"):
+            op.execute(f"DROP TRIGGER audit_event_no_{what}")
+    else:
+        op.execute("DROP TRIGGER audit_event_append_only ON audit_event")
+        op.execute("DROP FUNCTION audit_event_append_only()")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -90,6 +123,7 @@ def upgrade() -> None:
         sa.Column("year", sa.Integer(), nullable=False),
         sa.Column("retention", sa.String(length=40), nullable=False),
         sa.Column("department_code", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("made_by_id", sa.Integer(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
@@ -99,6 +133,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["office_id"], ["office.id"], name=op.f("fk_archive_volume_office_id_office")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_volume")),
         sa.UniqueConstraint("office_id", "archive_no", name=op.f("uq_archive_volume_office_id_archive_no")),
+        sa.UniqueConstraint(
+            "office_id",
+            "year",
+            "retention",
+            "department_code",
+            "number",
+            name=op.f("uq_archive_volume_office_id_year_retention_department_code_number"),
+        ),
     )
     with op.batch_alter_table("archive_volume", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_archive_volume_office_id"), ["office_id"], unique=False)
@@ -107,9 +149,11 @@ def upgrade() -> None:
         "drill",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("office_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("plan_year", sa.Integer(), nullable=False),
         sa.Column("as_of", sa.Date(), nullable=False),
         sa.Column("seed", sa.String(length=40), nullable=False),
+        sa.Column("lots", sa.JSON(), nullable=False),
         sa.Column("started_by_id", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
@@ -169,7 +213,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created_by_id", sa.Integer(), nullable=False),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ready_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
@@ -218,6 +262,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("office_id", sa.Integer(), nullable=False),
         sa.Column("version_id", sa.Integer(), nullable=False),
+        sa.Column("filed_version_id", sa.Integer(), nullable=True),
         sa.Column("volume_id", sa.Integer(), nullable=True),
         sa.Column("archive_no", sa.String(length=120), nullable=False),
         sa.Column("year", sa.Integer(), nullable=False),
@@ -225,9 +270,17 @@ def upgrade() -> None:
         sa.Column("department_code", sa.String(length=40), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("doc_no", sa.String(length=120), nullable=False),
+        sa.Column("issuer", sa.String(length=200), nullable=False),
+        sa.Column("doc_date", sa.Date(), nullable=True),
+        sa.Column("pages", sa.Integer(), nullable=True),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("filed_by_id", sa.Integer(), nullable=False),
         sa.Column("filed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("printed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("voided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("voided_by_id", sa.Integer(), nullable=True),
+        sa.Column("void_reason", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["filed_by_id"], ["user_account.id"], name=op.f("fk_archive_item_filed_by_id_user_account")
         ),
@@ -237,6 +290,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["volume_id"], ["archive_volume.id"], name=op.f("fk_archive_item_volume_id_archive_volume")
+        ),
+        sa.ForeignKeyConstraint(
+            ["voided_by_id"], ["user_account.id"], name=op.f("fk_archive_item_voided_by_id_user_account")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_archive_item")),
         sa.UniqueConstraint("office_id", "archive_no", name=op.f("uq_archive_item_office_id_archive_no")),
@@ -248,9 +304,10 @@ def upgrade() -> None:
             "number",
             name=op.f("uq_archive_item_office_id_year_retention_department_code_number"),
         ),
-        sa.UniqueConstraint("version_id", name=op.f("uq_archive_item_version_id")),
+        sa.UniqueConstraint("filed_version_id", name=op.f("uq_archive_item_filed_version_id")),
     )
     with op.batch_alter_table("archive_item", schema=None) as batch_op:
+        batch_op.create_index("ix_archive_item_version", ["version_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_archive_item_office_id"), ["office_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_archive_item_volume_id"), ["volume_id"], unique=False)
 
@@ -272,6 +329,7 @@ def upgrade() -> None:
         sa.Column("refused_reason", sa.Text(), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("problem", sa.String(length=120), nullable=False),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["asked_by_id"], ["user_account.id"], name=op.f("fk_removal_asked_by_id_user_account")),
         sa.ForeignKeyConstraint(["blob_id"], ["blob.id"], name=op.f("fk_removal_blob_id_blob")),
         sa.ForeignKeyConstraint(["office_id"], ["office.id"], name=op.f("fk_removal_office_id_office")),
@@ -344,6 +402,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("condition", sa.String(length=40), nullable=False, server_default="intact"))
         batch_op.add_column(sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("retention", sa.String(length=40), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("listing", sa.JSON(), nullable=True))
         batch_op.add_column(sa.Column("locked_until", sa.DateTime(timezone=True), nullable=True))
         batch_op.create_index("ix_blob_check", ["checked_at", "id"], unique=False)
         batch_op.create_index("ix_blob_lock", ["locked_until", "id"], unique=False)
@@ -353,7 +412,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("doc_no", sa.String(length=120), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("issuer", sa.String(length=200), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("pages", sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column("piece", sa.String(length=40), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("piece", sa.String(length=200), nullable=False, server_default=""))
 
     with op.batch_alter_table("obligation", schema=None) as batch_op:
         batch_op.add_column(sa.Column("lacking", sa.JSON(), nullable=False, server_default="[]"))
@@ -361,8 +420,25 @@ def upgrade() -> None:
     with op.batch_alter_table("slot", schema=None) as batch_op:
         batch_op.add_column(sa.Column("recipe", sa.JSON(), nullable=False, server_default="[]"))
 
+    op.create_table(
+        "clock_mark",
+        sa.Column("machine", sa.String(length=64), nullable=False),
+        sa.Column("offset", sa.Double(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("machine", name=op.f("pk_clock_mark")),
+    )
+    op.create_index("ix_audit_event_actor", "audit_event", ["actor_id", "seq"], unique=False)
+    op.create_index("ix_audit_event_action", "audit_event", ["action", "seq"], unique=False)
+    op.create_index("ix_audit_event_at", "audit_event", ["at", "seq"], unique=False)
+    protect_log()
+
 
 def downgrade() -> None:
+    free_log()
+    op.drop_index("ix_audit_event_at", table_name="audit_event")
+    op.drop_index("ix_audit_event_action", table_name="audit_event")
+    op.drop_index("ix_audit_event_actor", table_name="audit_event")
+    op.drop_table("clock_mark")
     with op.batch_alter_table("slot", schema=None) as batch_op:
         batch_op.drop_column("recipe")
 
@@ -380,6 +456,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_blob_lock")
         batch_op.drop_index("ix_blob_check")
         batch_op.drop_column("locked_until")
+        batch_op.drop_column("listing")
         batch_op.drop_column("retention")
         batch_op.drop_column("checked_at")
         batch_op.drop_column("condition")
@@ -398,6 +475,7 @@ def downgrade() -> None:
 
     op.drop_table("removal")
     with op.batch_alter_table("archive_item", schema=None) as batch_op:
+        batch_op.drop_index("ix_archive_item_version")
         batch_op.drop_index(batch_op.f("ix_archive_item_volume_id"))
         batch_op.drop_index(batch_op.f("ix_archive_item_office_id"))
 

@@ -47,6 +47,8 @@ def test_the_log_is_intact_until_somebody_edits_it(data: Path) -> None:
     run(data, "init", "--admin-email", "admin@office.example")
     good = run(data, "audit", "verify", "--json")
     assert (good.exit_code, json.loads(good.stdout)["broken_at"]) == (0, None)
+    for what in ("update", "delete"):  # the database refuses; whoever owns it can take the refusal away
+        change(data, f"DROP TRIGGER audit_event_no_{what}")
     change(data, "UPDATE audit_event SET actor = 'somebody else' WHERE seq = 1")
     bad = run(data, "audit", "verify", "--json")
     assert (bad.exit_code, json.loads(bad.stdout)["broken_at"]) == (1, 1)

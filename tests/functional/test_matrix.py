@@ -14,6 +14,7 @@ from tests.support import channels as telling
 from tests.support import evidence as acts
 from tests.support import files
 from tests.support import notices as noticing
+from tests.support import packages as packing
 from tests.support import requests as asking
 from tests.support.clock import FROZEN
 from tests.support.databases import Database, SqliteTemplates
@@ -21,7 +22,7 @@ from tests.support.office import PEOPLE, OfficeKit, add_person, build, prepare_e
 from tracker.domain.permissions import Role
 from tracker.models import Delegation, Digest, Indicator, Office, Outbox, User
 from tracker.ports import ObjectStore
-from tracker.services import signing
+from tracker.services import custody_locks, drills, removals, signing
 
 ALL = frozenset(PEOPLE)
 OWN = frozenset({"contact", "dept_head"})  # of the department that owns the task
@@ -32,6 +33,7 @@ LEADERS = frozenset({"deputy", "director", "secretary"})
 SEE = LEGAL | LEADERS | {"inspector", "archivist"}
 MANAGE = frozenset({"sysadmin", "legal_head"})
 SYSADMIN = frozenset({"sysadmin"})
+AUDIT = frozenset({"auditadmin", "legal_head"})
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,50 @@ EVENT = (
 WORKERS = OWN | HELP | STRANGE | LEGAL | LEADERS  # whose business requests are
 
 TABLE: dict[str, Rule] = {
+    "audit.index": Rule("GET", "/audit", AUDIT),
+    "audit.verify": Rule("POST", "/audit/verify", AUDIT),
+    "audit.export": Rule("GET", "/audit/export.jsonl", AUDIT),
+    "audit.register": Rule("GET", "/audit/register", AUDIT),
+    "audit.token": Rule("GET", "/audit/stamps/{stamp}.tsr", AUDIT),
+    "custody.check": Rule("POST", "/custody/check", MANAGE),
+    "custody.check_one": Rule("POST", "/custody/objects/{blob}/check", MANAGE),
+    "custody.heal": Rule("POST", "/custody/objects/{blob}/heal", MANAGE),
+    "custody.index": Rule(
+        "GET", "/custody", LEGAL | {"archivist", "inspector", "sysadmin", "secadmin", "auditadmin"}
+    ),
+    "custody.place": Rule("POST", "/custody/holds", frozenset({"legal_head"})),
+    "custody.release": Rule("POST", "/custody/holds/{hold}/release", frozenset({"legal_head"})),
+    "drills.index": Rule("GET", "/drills", LEGAL | LEADERS | {"inspector"}),
+    "drills.start": Rule("POST", "/drills", LEGAL, form=(
+        ("year", "2026"), ("as_of", "2026-11-20"), ("count", "2"), ("seed", "another"),
+    )),
+    "drills.show": Rule("GET", "/drills/{drill}", LEGAL | LEADERS | {"inspector"}),
+    "drills.ask": Rule("POST", "/drills/{drill}/items/2/ask", LEGAL),
+    "drills.found": Rule("POST", "/drills/{drill}/items/1/found", LEGAL),
+    "drills.give_up": Rule("POST", "/drills/{drill}/items/1/not-found", LEGAL),
+    "drills.finish": Rule("POST", "/drills/{drill}/finish", LEGAL),
+    "removals.ask": Rule(
+        "POST", "/versions/{accepted}/removal", frozenset({"legal_head"}), form=(("reason", "涉密"), ("sure", "yes"))
+    ),
+    "removals.confirm": Rule("POST", "/removals/{removal}/confirm", frozenset({"sysadmin", "secadmin"})),
+    "removals.index": Rule("GET", "/removals", frozenset({"legal_head", "sysadmin", "secadmin", "auditadmin"})),
+    "removals.refuse": Rule("POST", "/removals/{removal}/refuse", frozenset({"legal_head", "sysadmin", "secadmin"})),
+    "versions.elsewhere": Rule("GET", "/versions/{accepted}/elsewhere", OWN | HELP),
+    "versions.index": Rule("GET", "/evidence/{item}/versions", OWN | HELP | SEE),
+    "versions.link": Rule("POST", "/versions/{accepted}/elsewhere", OWN | HELP),
+    "versions.redate": Rule("POST", "/versions/{accepted}/redate", OWN),
+    "packages.again": Rule("POST", "/packages/{ready_package}/again", LEGAL | {"archivist"}),
+    "packages.cancel": Rule("POST", "/packages/{queued_package}/cancel", LEGAL | {"archivist"}),
+    "packages.compare": Rule("GET", "/packages/{ready_package}/compare?with={ready_package}", SEE),
+    "packages.cover": Rule("GET", "/packages/{ready_package}/cover", SEE),
+    "packages.create": Rule(
+        "POST", "/packages", LEGAL | {"archivist"}, form=(("year", "2026"), ("as_of", "2026-11-20"))
+    ),
+    "packages.download": Rule("GET", "/packages/{ready_package}/download", SEE),
+    "packages.index": Rule("GET", "/packages", SEE),
+    "packages.new": Rule("GET", "/packages/new", LEGAL | {"archivist"}),
+    "packages.show": Rule("GET", "/packages/{ready_package}", SEE),
+    "packages.state": Rule("GET", "/packages/{ready_package}/state", SEE),
     "notices.acknowledge": Rule("POST", "/notices/{notice}/acknowledge", OWN),
     "notices.cancel": Rule("POST", "/notices/{notice}/cancel", frozenset({"legal_head"})),
     "notices.close": Rule("POST", "/notices/{notice}/close", LEGAL),
@@ -130,6 +176,11 @@ TABLE: dict[str, Rule] = {
     "feed.renew": Rule("POST", "/settings/calendar", ALL),
     "feed.revoke": Rule("POST", "/settings/calendar/revoke", ALL),
     "files.download": Rule("GET", "/files/{submitted}", OWN | HELP | SEE),
+    "files.preview": Rule("GET", "/files/{submitted}/preview", OWN | HELP | SEE),
+    "files.preview_state": Rule("GET", "/files/{submitted}/preview/state", OWN | HELP | SEE),
+    "files.view": Rule("GET", "/files/{submitted}/view", OWN | HELP | SEE),
+    "sorting.index": Rule("GET", "/sort", OWN | HELP | STRANGE | LEGAL),
+    "sorting.proposals": Rule("POST", "/sort/propose", OWN | HELP | STRANGE | LEGAL),
     "files.upload": Rule("POST", "/obligations/{obligation}/files", OWN | HELP),
     "first_run.finish": Rule("POST", "/first-run", ALL, public=True, absent=True),
     "first_run.start": Rule("GET", "/first-run", ALL, public=True, absent=True),
@@ -220,6 +271,13 @@ class Things:
     late_period: int  # of zzxf, without a notice
     task: int  # T01, handed out
     mail: int  # a mail to him that waits for its next try
+    ready_package: int
+    queued_package: int
+    drill: int  # its first item's clock runs
+    blob: int  # of the accepted version
+    hold: int  # over T02
+    item: int  # of the accepted version
+    removal: int  # asked for, nobody has confirmed
 
     def path(self, rule: Rule) -> str:
         return rule.path.format(**self.__dict__)
@@ -257,6 +315,21 @@ def _noticed(session: Session, office: OfficeKit) -> dict[str, int]:
     signing.hand_out(session, actor=office.actor(session, "legal_head"), year=2026, now=FROZEN)
     late = office.period(session, "T02", "M08")
     return {"notice": notice.id, "late_period": late.id, "task": office.period(session, "T01", "Q3").task_id}
+
+
+def _drilled(session: Session, office: OfficeKit) -> int:
+    legal = office.actor(session, "legal_head")
+    drill = drills.start(
+        session, actor=legal, year=2026, as_of=FROZEN.date(), count=3, seed="matrix", now=FROZEN
+    )  # fmt: skip
+    drills.ask(session, actor=legal, drill_id=drill.id, position=1, now=FROZEN)
+    return drill.id
+
+
+def _packed(session: Session, office: OfficeKit, store: ObjectStore) -> dict[str, int]:
+    """A package that is ready, and one that waits to be made."""
+    ready = packing.made(session, office, store).row.id
+    return {"ready_package": ready, "queued_package": packing.ask(session, office).id}
 
 
 def _news(session: Session, office: OfficeKit) -> int:
@@ -299,6 +372,13 @@ def things(made: tuple[OfficeKit, Things]) -> Things:
     return made[1]
 
 
+def _secret(session: Session, office: OfficeKit, store: ObjectStore) -> int:
+    july = office.obligation(session, "T01-E3", "M07")
+    version = acts.accepted(session, office, july, acts.received(store, files.pdf("secret")), FROZEN)
+    head = office.actor(session, "legal_head")
+    return removals.ask(session, actor=head, version_id=version.id, reason="误传", now=FROZEN).id
+
+
 def _make(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
     october = office.obligation(session, "T01-E3", "M10")
     submitted = acts.submitted(session, office, october, acts.received(store, files.pdf("a")), FROZEN)
@@ -315,6 +395,12 @@ def _make(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
         channel=telling.add(session, office, FROZEN, "sysadmin", "webhook", "http://127.0.0.1:1/", "zzxf").id,
         feed=telling.feed(session, office, "contact", FROZEN),
         news=_news(session, office), mail=_mail(session, office), **_noticed(session, office),
+        drill=_drilled(session, office), blob=accepted.blob_id or 0,
+        hold=custody_locks.place_hold(
+            session, actor=office.actor(session, "legal_head"), plan_year=2026, task_codes=["T02"], reason="检查",
+            now=FROZEN,
+        ).id,
+        **_packed(session, office, store), item=accepted.evidence_id, removal=_secret(session, office, store),
     )  # fmt: skip
     session.commit()
     return made

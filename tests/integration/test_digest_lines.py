@@ -103,6 +103,8 @@ def test_everything_stands_in_the_order_of_the_rules(session: Session, office: O
     says(session, office, "contact", Kind.SIGN, clock_id=clock.id)
     says(session, office, "contact", Kind.NOTICE, notice_id=notice.id, period_id=late.id)
     says(session, office, "contact", Kind.WEEKLY)
+    says(session, office, "contact", Kind.CUSTODY, once="custody/1/1")
+    says(session, office, "contact", Kind.CUSTODY, once="custody/2/1")
     found = lines(session, office, "contact")
     groups = [line.group for line in found]
     assert groups == sorted(groups, key=ORDER.index)
@@ -114,6 +116,7 @@ def test_everything_stands_in_the_order_of_the_rules(session: Session, office: O
     assert by_group["sign"].link == "/tasks/2026/T01"
     assert by_group["statutory"].link == "/tasks/2026/T05?period=E001"
     assert by_group["system"].link == "/admin/calendar"
+    assert (by_group["custody"].link, by_group["custody"].stage) == ("/custody#findings", "2")
     assert by_group["overdue"].late
     assert not by_group["statutory"].late
 

@@ -20,6 +20,8 @@ def entry(version: Version, obligation: Obligation, day: date | None = None, **m
     """Dates that fit the obligation."""
     if obligation.slot.coverage == "period":
         more = {"covered_from": obligation.start, "covered_to": obligation.end, **more}
+    if obligation.slot.recipe:  # one file that shows every piece
+        more = {"pieces": tuple(piece["code"] for piece in obligation.slot.recipe), **more}
     return evidence.SubmitEntry(version.id, day or obligation.start, **more)  # type: ignore[arg-type]
 
 

@@ -4,6 +4,7 @@ import io
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from tracker.errors import TrackerError, Unavailable
 from tracker.ports import ObjectStore
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class ObjectFile(io.RawIOBase):
     def __init__(self, store: ObjectStore, key: str, size: int) -> None:
         self._store, self._key, self._size, self._place = store, key, size, 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self.trouble: TrackerError | None = None  # of the store, also when a reader took it for a fault of the file
 
     def readable(self) -> bool:
         return True
@@ -60,11 +62,21 @@ class ObjectFile(io.RawIOBase):
             self._place += len(piece)
         return bytes(found)
 
+    def _read(self, start: int, length: int) -> bytes:
+        try:
+            found = b"".join(self._store.read(self._key, start, length))
+            if len(found) != length:
+                raise Unavailable("store_down", reason="size_differs")
+        except TrackerError as error:
+            self.trouble = error
+            raise
+        return found
+
     def _block(self, number: int) -> bytes:
         known = self._blocks.get(number)
         if known is None:
             start = number * BLOCK
-            known = b"".join(self._store.read(self._key, start, min(BLOCK, self._size - start)))
+            known = self._read(start, min(BLOCK, self._size - start))
             self._blocks[number] = known
             if len(self._blocks) > KEPT:
                 self._blocks.popitem(last=False)

@@ -31,6 +31,7 @@ from tracker.adapters.s3 import CHUNK, ObjectChunks, outside
 from tracker.ports import StoredObject
 
 PART = 16 << 20  # bytes; larger objects go up in parts of this size
+NO_LOCK = {"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration", "NotImplemented"}
 LOCK_DAYS = 1  # by default; what has a row is locked for as long as it must be kept (services.custody)
 
 
@@ -121,7 +122,8 @@ class MinioStore(CustodyMixin):
             self._put_whole(spool, wanted)
         else:
             self._put_parts(spool, wanted)
-        if self.size(wanted.key) != wanted.size:
+        # What the store has checked against our checksum before it acknowledged is there; others are asked.
+        if not self.checks_checksums() and self.size(wanted.key) != wanted.size:
             raise errors.Unavailable("store_down", reason="size_differs")
 
     def _put_whole(self, spool: IO[bytes], wanted: StoredObject) -> None:
@@ -138,7 +140,7 @@ class MinioStore(CustodyMixin):
             if not answered:  # an older store that does not know the header
                 spool.seek(start)
                 self._moving.put_object(self.bucket, wanted.key, _binary(spool), wanted.size)
-        if not answered or not self.abilities().checksums:
+        if not answered or not self.checks_checksums():
             self._demand_intact(wanted)
 
     def _put_parts(self, spool: IO[bytes], wanted: StoredObject) -> None:
@@ -158,7 +160,7 @@ class MinioStore(CustodyMixin):
             with suppress(errors.TrackerError):
                 self.drop_parts(wanted.key, ticket)
             raise
-        if not self.abilities().checksums:
+        if not self.checks_checksums():
             self._demand_intact(wanted)
 
     def _demand_intact(self, wanted: StoredObject) -> None:
@@ -222,6 +224,23 @@ class MinioStore(CustodyMixin):
         return ""
 
 
+    def renew_default(self) -> bool:
+        """With the administrator's key: what an earlier version locked by default for years, new objects no more.
+
+        Objects that are there keep their locks. False where the bucket has no object lock.
+        """
+        try:
+            wanted = ObjectLockConfig(GOVERNANCE, LOCK_DAYS, DAYS)
+            found = self._asking.get_object_lock_config(self.bucket)
+            if (found.mode, found.duration) != (wanted.mode, wanted.duration):
+                self._moving.set_object_lock_config(self.bucket, wanted)
+        except S3Error as error:
+            if error.code in NO_LOCK:
+                return False
+            raise errors.Unavailable("store_down", reason=error.code) from error
+        return True
+
+
 def _binary(stream: IO[bytes]) -> BinaryIO:
     """The same stream under the name that the SDK's types ask for."""
     return stream  # type: ignore[return-value]
@@ -234,7 +253,10 @@ def main() -> int:
         sys.stderr.write("TRACKER_S3_ENDPOINT is not set\n")
         return 2
     try:
-        state = MinioStore(settings.store).ensure_bucket()
+        store = MinioStore(settings.store)
+        state = store.ensure_bucket()
+        if state.locked:
+            store.renew_default()
     except errors.TrackerError as error:
         sys.stderr.write(f"bucket {settings.store.bucket}: {error.code} {error.data}\n")
         return 1

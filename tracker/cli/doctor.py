@@ -9,6 +9,8 @@ from flask import Flask
 
 from tracker import clock
 from tracker.cli.common import answer, application, as_json
+from tracker.errors import TrackerError
+from tracker.queries.custody import OLD_BACKUP
 
 PACKAGES = ("tracker", "flask", "sqlalchemy", "celery", "minio")
 SWEEP_HOURS = 26  # a nightly pass that is older than this was missed
@@ -53,6 +55,7 @@ def examine(app: Flask) -> dict[str, Any]:
             "demo": settings.demo,
         },
         "components": parts,
+        "store": _abilities(app),
         "versions": {name: version(name) for name in PACKAGES},
     }
     if parts["database"] == "ok" and parts["migrations"] == "ok":
@@ -61,12 +64,30 @@ def examine(app: Flask) -> dict[str, Any]:
         report["mail_queue"] = figures.outbox_open
         if figures.sweep_age is None or figures.sweep_age > SWEEP_HOURS * 3600:
             problems.append("sweep: never ran" if figures.sweep_age is None else "sweep: the last night was missed")
+        report["last_backup_seconds"], report["findings"] = figures.backup_age, figures.findings
+        problems += _custody(app, figures)
         report["differences"] = [vars(one) for one in checking.differences(session, now=now, zone=settings.timezone)]
         if report["differences"]:
             problems.append(f"derived: {len(report['differences'])} stored values differ")
     if settings.smtp is None:
         problems.append("mail: not_configured")
     return report | {"problems": problems}
+
+
+def _custody(app: Flask, figures: Any) -> list[str]:
+    """What is wrong with the archive. A store that cannot lock, or a backup never set up, is said and is no problem."""
+    found = [f"custody: {count} {kind}" for kind, count in sorted(figures.findings.items()) if kind != "untracked"]
+    old = figures.backup_age is not None and figures.backup_age > OLD_BACKUP.total_seconds()
+    if old or (figures.backup_age is None and app.extensions["settings"].backup is not None):
+        found.append("backup: older than two days" if old else "backup: never made")
+    return found
+
+
+def _abilities(app: Flask) -> dict[str, bool] | None:
+    try:
+        return dict(vars(app.extensions["store"].abilities()))
+    except TrackerError:
+        return None
 
 
 def _components(app: Flask) -> dict[str, str]:
@@ -87,6 +108,11 @@ def _print(report: dict[str, Any]) -> None:
         age = report["last_sweep_seconds"]
         said = "从未 / never" if age is None else f"{age / 3600:.1f} 小时前 / hours ago"
         click.echo(f"上次巡检 / last sweep: {said}")
+        for name, able in (report["store"] or {}).items():
+            click.echo(f"材料库 / store: {name:<10} {'✓' if able else '○ 没有 / lacking'}")
+        age = report["last_backup_seconds"]
+        said = "从未 / never" if age is None else f"{age / 3600:.1f} 小时前 / hours ago"
+        click.echo(f"上次备份 / last backup: {said}")
         click.echo(f"待发通知 / waiting to be told: {report['mail_queue']}")
         for one in report["differences"][:20]:
             click.echo(f"  {one['kind']} {one['id']} {one['column']}: {one['stored']!r} != {one['derived']!r}")

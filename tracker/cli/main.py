@@ -6,7 +6,10 @@ from importlib.util import find_spec
 
 import click
 
-COMMANDS = ("up", "init", "catalogue", "department", "user", "sweep", "deliver", "rehearse", "audit", "doctor")
+COMMANDS = (
+    "up", "init", "catalogue", "department", "user", "sweep", "deliver", "rehearse", "package", "audit", "archive",
+    "store", "backup", "restore", "doctor",
+)  # fmt: skip
 
 
 class Lazy(click.Group):

@@ -65,6 +65,7 @@ class SlotSource:
     rejections: tuple[tuple[str, str], ...] = ()
     privacy: str = "none"
     retention: str = ""
+    recipe: tuple[tuple[str, str, str, bool], ...] = ()  # pieces: code, name_zh, name_en, required
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Column:
-    """`kind` says how a value is read: text, code, codes, int, number, bool, choice, day, days, lines, ints, pairs."""
+    """`kind` says how a value is read.
+
+    One of text, code, codes, int, number, bool, choice, day, days, lines, ints, pairs, pieces.
+    """
 
     name: str
     label: str
@@ -279,6 +283,7 @@ SLOTS = (
     _column("rejections", N_("常见退回原因"), "pairs", "common_rejections", pair=("code", "text_zh"), width=50),
     _column("privacy", N_("个人信息"), "choice", choices=PRIVACY),
     _column("retention", N_("保管期限"), longest=40),
+    _column("recipe", N_("成套要求"), "pieces", longest=100, width=36),
 )
 INDICATORS = (
     _column("task", N_("任务编号"), "code", required=True),

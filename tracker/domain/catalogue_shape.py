@@ -34,9 +34,20 @@ def _yaml_value(value: Any, column: Column) -> Any:
     if column.kind == "pairs":
         first, second = column.pair
         return [{first: head, second: text} for head, text in value]
+    if column.kind == "pieces":
+        return [_piece(*piece) for piece in value]
     if isinstance(value, tuple):
         return list(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _piece(code: str, name_zh: str, name_en: str, required: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {"code": code, "name_zh": name_zh}
+    if name_en:
+        found["name_en"] = name_en
+    if not required:
+        found["required"] = False
+    return found
 
 
 DEADLINE = tuple(column for column in TASKS if column.path[0] == "deadline")

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from tracker.domain.catalogue import Column
+from tracker.domain.recipe import MOST_PIECES
 
 
 class BadValue(Exception):
@@ -127,6 +128,38 @@ def _pair(raw: object, column: Column) -> tuple[str, str]:
     return reader(head, column), _text(text or "", column)
 
 
+OPTIONAL = {"选交", "optional"}
+
+
+def _piece(raw: object, column: Column) -> tuple[str, str, str, bool]:
+    """`{code: notice, name_zh: 会议通知}` in YAML, `notice 会议通知 | Notice | 选交` on a line of a cell."""
+    if isinstance(raw, Mapping):
+        head, name, english = raw.get("code"), raw.get("name_zh"), raw.get("name_en", "")
+        required = _bool(raw.get("required", True), column)
+    else:
+        parts = [part.strip() for part in re.split(r"[|｜]", str(raw))]
+        head, _, name = parts[0].partition(" ")
+        required = not any(part.lower() in OPTIONAL for part in parts[1:])
+        english = next((part for part in parts[1:] if part.lower() not in OPTIONAL), "")
+    if is_blank(name):
+        raise BadValue("value_missing")
+    code = _code(head, column)
+    if len(code) > 20:  # a version keeps the codes of all its pieces in one field
+        raise BadValue("value_too_long", longest=20)
+    return code, _text(name, column), _text(english or "", column), required
+
+
+def _pieces(raw: object, column: Column) -> tuple[tuple[str, str, str, bool], ...]:
+    found = tuple(_piece(item, column) for item in _items(raw, r"\n"))
+    if len(found) > MOST_PIECES:
+        raise BadValue("value_too_many", most=MOST_PIECES)
+    if len({code for code, *_ in found}) != len(found):
+        raise BadValue("value_twice")
+    if found and not any(required for *_, required in found):
+        raise BadValue("recipe_all_optional")
+    return found
+
+
 _COMMAS = r"[,，、;；\s]+"
 READERS: Mapping[str, Callable[[object, Column], Any]] = {
     "text": _text,
@@ -141,6 +174,7 @@ READERS: Mapping[str, Callable[[object, Column], Any]] = {
     "lines": _many(_text, r"\n"),
     "ints": _many(_int, _COMMAS),
     "pairs": _many(_pair, r"\n"),
+    "pieces": _pieces,
 }
 
 
@@ -160,6 +194,12 @@ def cell_text(value: object, column: Column) -> str | int | float | None:
     if column.kind == "pairs":
         assert isinstance(value, list | tuple)
         return "\n".join(" ".join(part for part in pair if part) for pair in value)
+    if column.kind == "pieces":
+        assert isinstance(value, list | tuple)
+        return "\n".join(
+            " | ".join(part for part in (f"{code} {name}", english, "" if required else "选交") if part)
+            for code, name, english, required in value
+        )
     if isinstance(value, list | tuple):
         return ("\n" if column.kind == "lines" else "、").join(str(item) for item in value)
     if column.kind == "number" and isinstance(value, float) and value.is_integer():

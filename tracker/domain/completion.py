@@ -21,6 +21,7 @@ from tracker.domain.facts import (
 from tracker.domain.indicators import is_met
 from tracker.domain.lights import GREY_DAYS, behind
 from tracker.domain.looks import ANSWERED, Look, judged_from, last_day, look_at, obligation_light
+from tracker.domain.recipe import lacking
 from tracker.domain.reminders import DEFAULTS, Ladder, cycle_kind, ladder_kind
 
 
@@ -74,8 +75,13 @@ def _completed_at(looks: Sequence[Look]) -> datetime | None:
     moments = []
     for look in looks:
         if look.facts.required:
-            given = sorted(version.submitted_at for version in look.counted if version.submitted_at)
-            moments += given[: look.facts.min_count][-1:]
+            given = sorted(
+                ((version.submitted_at, version.id, version) for version in look.counted if version.submitted_at),
+            )
+            fewest = range(look.facts.min_count, len(given))
+            shown = [version for _, _, version in given]
+            enough = next((n for n in fewest if not lacking(look.facts.slot.recipe, shown[:n])), len(given))
+            moments += [moment for moment, _, _ in given[:enough][-1:]]
     return max(moments, default=None)
 
 
@@ -92,9 +98,9 @@ def _behind(period: PeriodFacts, today: date) -> bool:
 
 
 def assess_period(
-    period: PeriodFacts, today: date, calendar: WorkCalendar, ladders: Mapping[LadderKind, Ladder] = DEFAULTS
+    period: PeriodFacts, today: date, calendar: WorkCalendar, ladders: Mapping[LadderKind, Ladder] | None = DEFAULTS
 ) -> PeriodVerdict:
-    """Everything that follows from the facts of one period on one day."""
+    """Everything that follows from the facts of one period on one day; without `ladders` no `next_attention`."""
     looks = [
         look_at(obligation, period.history.get(obligation.slot.code, ()), last_day(obligation, period), today, calendar)
         for obligation in period.obligations
@@ -125,19 +131,29 @@ def assess_period(
                 state=look.state,
                 light=lit[0],
                 accepted=len(look.counted),
-                missing=max(0, look.facts.min_count - len(look.counted) - look.pending),
+                missing=_missing(look),
                 stale_reasons=look.stale,
                 soon_stale=look.soon,
                 expires_on=look.expires_on,
                 ticked=_ticked(look),
+                lacking=look.lacking,
             )
             for look, lit in zip(looks, lights, strict=True)
         ),
-        next_attention=next_attention(period, looks, fulfilled, deadlines, today, calendar, ladders),
+        next_attention=(
+            None if ladders is None else next_attention(period, looks, fulfilled, deadlines, today, calendar, ladders)
+        ),
         reasons=reasons,
         fulfilled=fulfilled,
         deadlines=deadlines,
     )
+
+
+def _missing(look: Look) -> int:
+    """How much nobody has submitted yet: files up to the least number, or the pieces that no file shows."""
+    if look.filled:
+        return 0
+    return max(0, look.facts.min_count - len(look.counted) - look.pending, len(look.lacking))
 
 
 def _open_deadlines(period: PeriodFacts, looks: Sequence[Look]) -> tuple[OpenDeadline, ...]:

@@ -18,7 +18,9 @@ TRANSITIONS: dict[EvidenceState, frozenset[EvidenceState]] = {
     S.RETURNED: frozenset({S.ARCHIVED}),
     S.REJECTED: frozenset({S.ARCHIVED}),
     S.SUPERSEDED: frozenset({S.DAMAGED, S.ARCHIVED}),
-    S.DAMAGED: frozenset({S.ACCEPTED, S.VOIDED}),
+    S.ARCHIVED: frozenset({S.DAMAGED}),
+    # A healed object gives its versions back the state they had (services.custody).
+    S.DAMAGED: frozenset({S.ACCEPTED, S.SUPERSEDED, S.ARCHIVED, S.VOIDED}),
 }
 
 FIX_DAYS = 5  # workdays to mend a returned item (rules.md 5, product default)

@@ -84,7 +84,7 @@ class ObligationState(StrEnum):
     DRAFT = "draft"  # something uploaded, nothing submitted
     SUBMITTED = "submitted"  # enough submitted or accepted, not all accepted
     RETURNED = "returned"
-    PARTIAL = "partial"  # some accepted, fewer than min_count
+    PARTIAL = "partial"  # some accepted, fewer than min_count or not every piece of the recipe
     FILLED = "filled"
     STALE = "stale"
 
@@ -122,6 +122,7 @@ class SlotRule:
     validity_days: int = 396
     kind: str = "document"
     must_show: int = 0  # number of must-show points
+    recipe: tuple[str, ...] = ()  # codes of the pieces that must all be shown (domain.recipe)
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,7 @@ class VersionFact:
     decided_at: datetime | None = None
     times_returned: int = 0  # over all versions of the item so far
     ticked: frozenset[int] = frozenset()  # must-show points ticked by the reviewer (0-based)
+    pieces: frozenset[str] = frozenset()  # which of the recipe it shows; empty: all of them (domain.recipe)
 
 
 @dataclass(frozen=True)
@@ -214,11 +216,12 @@ class ObligationVerdict:
     state: ObligationState
     light: Light
     accepted: int
-    missing: int  # pieces that nobody has submitted yet, never below 0
+    missing: int  # files, or pieces of the recipe, that nobody has submitted yet; never below 0
     stale_reasons: tuple[str, ...] = ()  # S1..S6
     soon_stale: bool = False
     expires_on: date | None = None  # last day in force of the best accepted version
     ticked: int = 0  # must-show points ticked over the versions that count
+    lacking: tuple[str, ...] = ()  # required pieces of the recipe that nothing accepted or waiting shows
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from tracker.domain.freshness import (
     stale_reasons,
 )
 from tracker.domain.lights import GREY_DAYS, yellow_days
+from tracker.domain.recipe import lacking
 
 OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
 ANSWERED = {ObligationState.FILLED, ObligationState.SUBMITTED}
@@ -38,6 +39,7 @@ class Look:
     facts: ObligationFacts
     counted: tuple[VersionFact, ...]
     pending: int
+    lacking: tuple[str, ...]  # required pieces that nobody has submitted yet
     in_time: bool  # enough was submitted by the deadline
     mending: bool  # in time only because what was returned may still be mended (FIX_DAYS)
     returned: bool
@@ -75,6 +77,12 @@ def mendable(
     obligation: ObligationFacts, history: Sequence[VersionFact], last_day: date, calendar: WorkCalendar
 ) -> list[date]:
     """Until when each item that was given in time and returned keeps its place; a draft is no answer yet."""
+    return [until for _, until in _mendable(obligation, history, last_day, calendar)]
+
+
+def _mendable(
+    obligation: ObligationFacts, history: Sequence[VersionFact], last_day: date, calendar: WorkCalendar
+) -> list[tuple[VersionFact, date]]:
     asked = [
         version
         for version in history
@@ -82,12 +90,17 @@ def mendable(
         and version.state not in {EvidenceState.DRAFT, EvidenceState.WITHDRAWN}
     ]
     return [
-        until
+        (version, until)
         for version in _latest_versions(asked).values()
         if (until := place_kept_until(version, calendar, OFFICE_ZONE)) is not None
         and version.submitted_at is not None
         and local_date(version.submitted_at, OFFICE_ZONE) <= last_day
     ]
+
+
+def _enough(obligation: ObligationFacts, versions: Sequence[VersionFact]) -> bool:
+    """Whether these would answer the obligation: as many as it asks for, and every piece of its recipe."""
+    return len(versions) >= obligation.min_count and not lacking(obligation.slot.recipe, versions)
 
 
 def look_at(
@@ -102,23 +115,28 @@ def look_at(
     pending = [
         version for version in history if version.state is EvidenceState.SUBMITTED and dates_fit(version, obligation)
     ]
-    in_time = [
+    timely = [
         version
         for version in pending
         if version.submitted_at and local_date(version.submitted_at, OFFICE_ZONE) <= last_day
     ]
     latest = [version for version in _latest_versions(history).values() if obligation.id in version.obligation_ids]
-    still = sum(until >= today for until in mendable(obligation, history, last_day, calendar))
-    given = obligation.min_count if obligation.zero_report else len(counted) + len(in_time)
-    mending = last_day < today and given < obligation.min_count <= given + still
+    given = [*counted, *timely]
+    still = [version for version, until in _mendable(obligation, history, last_day, calendar) if until >= today]
+    answered = obligation.zero_report or _enough(obligation, given)
+    mending = last_day < today and not answered and bool(still) and _enough(obligation, [*given, *still])
     returned = mending or any(version.state is EvidenceState.RETURNED for version in latest)
     begun = obligation.start <= today
     stale: tuple[str, ...] = ()
-    if len(counted) >= obligation.min_count or obligation.zero_report:
+    wanting: tuple[str, ...] = ()
+    if obligation.zero_report or _enough(obligation, counted):
         state = ObligationState.FILLED
     else:
-        stale = stale_reasons(obligation, history, today) if begun else ()
-        state = _open_state(obligation, counted, len(pending), returned, mine, stale)
+        # What lacks a piece is not old: it is unfinished.
+        unfinished = len(counted) >= obligation.min_count
+        stale = stale_reasons(obligation, history, today) if begun and not unfinished else ()
+        state = _open_state(obligation, counted, pending, returned, mine, stale)
+        wanting = lacking(obligation.slot.recipe, [*counted, *pending])
     serving = counted or _serving(obligation, history, today)
     ends = [last for version in serving if (last := serves_until(version, obligation))]
     expires_on = max(ends, default=None)
@@ -128,7 +146,8 @@ def look_at(
         facts=obligation,
         counted=counted,
         pending=len(pending),
-        in_time=mending or given >= obligation.min_count,
+        lacking=wanting,
+        in_time=mending or answered,
         mending=mending,
         returned=returned,
         damaged=any(version.state is EvidenceState.DAMAGED for version in mine),
@@ -149,12 +168,12 @@ def _serving(obligation: ObligationFacts, history: Sequence[VersionFact], today:
 def _open_state(
     obligation: ObligationFacts,
     counted: Sequence[VersionFact],
-    pending: int,
+    pending: Sequence[VersionFact],
     returned: bool,
     mine: Sequence[VersionFact],
     stale: tuple[str, ...],
 ) -> ObligationState:
-    if len(counted) + pending >= obligation.min_count:
+    if _enough(obligation, [*counted, *pending]):
         return ObligationState.SUBMITTED
     if returned:
         return ObligationState.RETURNED

@@ -13,12 +13,14 @@ class Kind(StrEnum):
     RETURNED = "returned"
     REJECTED = "rejected"
     ACCEPTED = "accepted"
+    VOIDED = "voided"  # accepted material that the legal office made void
     SIGN = "sign"  # a rung of the clock of signing on
     REPORT = "report"  # a rung of the clock of reporting back on a notice
     NOTICE = "notice"  # a notice was drafted (for signature), delivered, reported on, closed, escalated
     ASKED = "asked"  # a request waits for the reader's decision
     DECIDED = "decided"  # the reader's request was decided
     WEEKLY = "weekly"  # the leaders' page of the week
+    CUSTODY = "custody"  # an object changed or is missing
     SYSTEM = "system"  # for the administrator: a dead mailbox, a missing calendar
 
 

@@ -41,7 +41,7 @@ from tracker.models.tasks import (
     Task,
     task_cooperation,
 )
-from tracker.models.telling import AuditEvent, AuditHead, Digest, JobRun, Outbox, Reminder
+from tracker.models.telling import AuditEvent, AuditHead, ClockMark, Digest, JobRun, Outbox, Reminder
 
 __all__ = [
     "ArchiveItem",
@@ -55,6 +55,7 @@ __all__ = [
     "Channel",
     "ChannelPost",
     "Clock",
+    "ClockMark",
     "Delegation",
     "Department",
     "Digest",

@@ -98,6 +98,7 @@ class Removal(Base):
     refused_reason: Mapped[str] = mapped_column(Text, default="")
     done_at: Mapped[datetime | None]
     problem: Mapped[str] = mapped_column(String(120), default="")  # why the store would not yet: object_locked …
+    tried_at: Mapped[datetime | None]  # when it last was asked of the store
 
     blob: Mapped[Blob] = relationship()
     version: Mapped[Version] = relationship()
@@ -169,7 +170,7 @@ class Package(Base):
     task_codes: Mapped[list[Any]] = mapped_column(default=list)  # empty: all
     as_of: Mapped[date]
     include_superseded: Mapped[bool] = mapped_column(default=False)
-    state: Mapped[Code]  # queued, building, ready, failed, cancelled
+    state: Mapped[Code]  # queued, building, ready, checking (ready, being verified again), failed, cancelled
     done_files: Mapped[int] = mapped_column(default=0)
     total_files: Mapped[int] = mapped_column(default=0)
     done_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -184,13 +185,13 @@ class Package(Base):
     error: Mapped[str] = mapped_column(Text, default="")
     attempts: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None]
-    created_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))  # null: from the command line
     created_at: Mapped[datetime]
     ready_at: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]  # last time it was verified again
     check: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
-    created_by: Mapped[User] = relationship()
+    created_by: Mapped[User | None] = relationship()
 
 
 class Drill(Base):
@@ -200,9 +201,11 @@ class Drill(Base):
 
     id: Mapped[Key]
     office_id: Mapped[OfficeKey]
+    kind: Mapped[Code] = mapped_column(default="tasks")  # tasks, cases (registered events and their files)
     plan_year: Mapped[int]
     as_of: Mapped[date]
     seed: Mapped[str] = mapped_column(String(40))
+    lots: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what was drawn from: code -> number of lots
     started_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
@@ -221,7 +224,7 @@ class DrillItem(Base):
     id: Mapped[Key]
     drill_id: Mapped[int] = mapped_column(ForeignKey("drill.id"))
     position: Mapped[int]
-    task_code: Mapped[Code]
+    task_code: Mapped[Code]  # a case: T35/E004
     asked_at: Mapped[datetime | None]
     found_at: Mapped[datetime | None]
     outcome: Mapped[Code] = mapped_column(default="")  # complete, gaps, not_found
@@ -233,7 +236,10 @@ class ArchiveVolume(Base):
     """案卷: files kept together (DA/T 22 by item knows none; case files are kept as volumes, GB/T 9705)."""
 
     __tablename__ = "archive_volume"
-    __table_args__ = (UniqueConstraint("office_id", "archive_no"),)
+    __table_args__ = (
+        UniqueConstraint("office_id", "archive_no"),
+        UniqueConstraint("office_id", "year", "retention", "department_code", "number"),
+    )
 
     id: Mapped[Key]
     office_id: Mapped[OfficeKey]
@@ -242,6 +248,7 @@ class ArchiveVolume(Base):
     year: Mapped[int]
     retention: Mapped[Code]  # Y, D30, D10
     department_code: Mapped[Code]
+    number: Mapped[int]
     note: Mapped[str] = mapped_column(Text, default="")
     made_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     made_at: Mapped[datetime]
@@ -250,18 +257,24 @@ class ArchiveVolume(Base):
 
 
 class ArchiveItem(Base):
-    """归档文件: one accepted version with its archival number. A number is given once and never again."""
+    """归档文件: one accepted version with its archival number. A number is given once and never again.
+
+    What the catalogue prints is copied here when the number is given: a printed catalogue stays true. A void item
+    (作废) keeps its number; its version may be filed again.
+    """
 
     __tablename__ = "archive_item"
     __table_args__ = (
         UniqueConstraint("office_id", "archive_no"),
-        UniqueConstraint("version_id"),
+        UniqueConstraint("filed_version_id"),
         UniqueConstraint("office_id", "year", "retention", "department_code", "number"),
+        Index("ix_archive_item_version", "version_id"),
     )
 
     id: Mapped[Key]
     office_id: Mapped[OfficeKey]
     version_id: Mapped[int] = mapped_column(ForeignKey("evidence_version.id"))
+    filed_version_id: Mapped[int | None]  # version_id while it counts, null once void: the database forbids a second
     volume_id: Mapped[int | None] = mapped_column(ForeignKey("archive_volume.id"), index=True)
     archive_no: Mapped[str] = mapped_column(String(120))
     year: Mapped[int]  # of the document's formation, not of the upload
@@ -269,9 +282,17 @@ class ArchiveItem(Base):
     department_code: Mapped[Code]
     number: Mapped[int]
     title: Mapped[str] = mapped_column(Text)
+    doc_no: Mapped[str] = mapped_column(String(120), default="")  # 文号
+    issuer: Mapped[str] = mapped_column(String(200), default="")  # 责任者
+    doc_date: Mapped[date | None]
+    pages: Mapped[int | None]
     note: Mapped[str] = mapped_column(Text, default="")
     filed_by_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     filed_at: Mapped[datetime]
+    printed_at: Mapped[datetime | None]  # first time that a catalogue with it was made: no longer to be made void
+    voided_at: Mapped[datetime | None]
+    voided_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    void_reason: Mapped[str] = mapped_column(Text, default="")
 
     version: Mapped[Version] = relationship()
     volume: Mapped[ArchiveVolume | None] = relationship(back_populates="items")

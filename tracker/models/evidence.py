@@ -34,6 +34,7 @@ class Blob(Base):
     condition: Mapped[Code] = mapped_column(default="intact")  # intact, changed, missing, removed
     checked_at: Mapped[datetime | None]  # when its bytes were last read and hashed again
     retention: Mapped[Code] = mapped_column(default="")  # the longest that its slots ask for: Y, D30, D10
+    listing: Mapped[dict[str, Any] | None]  # what an archive holds: {files, size, entries: [[name, size]]}
     locked_until: Mapped[datetime | None]  # as the store has confirmed it; null: not locked, or cannot be
 
 
@@ -79,7 +80,7 @@ class Version(Base):
     doc_no: Mapped[str] = mapped_column(String(120), default="")  # 文号
     issuer: Mapped[str] = mapped_column(String(200), default="")  # 责任者
     pages: Mapped[int | None]  # counted by us where the format says, else by a person
-    piece: Mapped[Code] = mapped_column(default="")  # which piece of the slot's recipe it is
+    piece: Mapped[str] = mapped_column(String(200), default="")  # which pieces of the slot's recipe it shows: a,b
     note: Mapped[str] = mapped_column(Text, default="")
     late_reason: Mapped[str] = mapped_column(Text, default="")  # why it comes > 90 days after its date (补录)
     duplicate_of_id: Mapped[int | None] = mapped_column(ForeignKey("evidence_version.id"))

@@ -185,7 +185,7 @@ class Obligation(Base):
     missing: Mapped[int] = mapped_column(default=0)
     stale_reasons: Mapped[list[Any]] = mapped_column(default=list)
     soon_stale: Mapped[bool] = mapped_column(default=False)
-    lacking: Mapped[list[Any]] = mapped_column(default=list)  # codes of required pieces that nothing accepted shows
+    lacking: Mapped[list[Any]] = mapped_column(default=list)  # codes of required pieces that nobody has submitted
     expires_on: Mapped[date | None]
 
     period: Mapped[Period] = relationship(back_populates="obligations")

@@ -119,10 +119,15 @@ class JobRun(Base):
 
 
 class AuditEvent(Base):
-    """What somebody did, chained by digests (I6). The application never updates or deletes one."""
+    """What somebody did, chained by digests (I6). The database refuses to update or delete one (migration 0003)."""
 
     __tablename__ = "audit_event"
-    __table_args__ = (Index("ix_audit_event_subject", "subject", "subject_id"),)
+    __table_args__ = (
+        Index("ix_audit_event_subject", "subject", "subject_id"),
+        Index("ix_audit_event_actor", "actor_id", "seq"),
+        Index("ix_audit_event_action", "action", "seq"),
+        Index("ix_audit_event_at", "at", "seq"),
+    )
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     office_id: Mapped[int | None] = mapped_column(ForeignKey("office.id"), index=True)
@@ -146,3 +151,13 @@ class AuditHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     seq: Mapped[int]
     digest: Mapped[str] = mapped_column(String(64))
+
+
+class ClockMark(Base):
+    """Where a machine's wall clock stood beside the clock that nobody sets, so that a jump is seen."""
+
+    __tablename__ = "clock_mark"
+
+    machine: Mapped[str] = mapped_column(String(64), primary_key=True)  # its present boot
+    offset: Mapped[float]  # seconds: wall clock less the time since boot
+    seen_at: Mapped[datetime]

@@ -12,9 +12,12 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tracker.domain.as_of import StateOn
+from tracker.domain.facts import EvidenceState, PeriodVerdict
 from tracker.models import (
     Department,
     JobRun,
+    Ownership,
     Part,
     Period,
     Task,
@@ -152,19 +155,26 @@ def _place(start: date, end: date, year: int) -> tuple[int, int]:
     return first, max(1, last - first + 1)
 
 
-def _tiles(session: Session, office_id: int, year: int) -> dict[int, list[Tile]]:
+def _tiles(session: Session, office_id: int, year: int, then: StateOn | None) -> dict[int, list[Tile]]:
     columns = (
         Period.id, Period.task_id, Period.period_no, Period.light, Period.reasons, Period.start, Period.end,
         Period.due, Period.state, Period.missing, Period.sufficiency, Period.original_due,
     )  # fmt: skip
     found: dict[int, list[Tile]] = defaultdict(list)
-    for id_, task_id, no, light, reasons, start, end, due, state, missing, sufficiency, original in session.execute(
+    for row in session.execute(
         select(*columns)
         .where(Period.office_id == office_id, Period.plan_year == year)
         .order_by(Period.start, Period.id)
     ):
+        id_, task_id, no, light, reasons, start, end, due, state, missing, sufficiency, original = row
+        if then is not None:
+            if id_ not in then.facts:
+                continue
+            facts, verdict = then.facts[id_], then.verdicts[id_]
+            light, reasons, state = verdict.light.value, verdict.reasons, verdict.state.value
+            start, end, due, original = facts.start, facts.end, facts.due, then.original_dues.get(id_)
+            missing, sufficiency = missing_of(verdict, then, id_), verdict.sufficiency
         first, span = _place(start, end, year)
-        beyond = due.year > year
         found[task_id].append(
             Tile(
                 id_,
@@ -180,30 +190,54 @@ def _tiles(session: Session, office_id: int, year: int) -> dict[int, list[Tile]]
                 missing,
                 sufficiency,
                 original,
-                beyond,
+                beyond=due.year > year,
             )
         )
     return found
 
 
-def _rows(session: Session, office_id: int, year: int) -> list[BoardRow]:
-    """All active tasks of the year in catalogue order, in two statements."""
-    tiles = _tiles(session, office_id, year)
+def missing_of(verdict: PeriodVerdict, then: StateOn, period_id: int) -> int:
+    """Required pieces still to come."""
+    required = {owed.id for owed in then.facts[period_id].obligations if owed.required}
+    return sum(part.missing for part in verdict.obligations if part.id in required)
+
+
+def owners_then(session: Session, office_id: int, year: int, on: date) -> dict[int, Choice]:
+    """The tasks that had another owner on a day, with that owner."""
+    rows = session.execute(
+        select(Ownership.task_id, Department.code, Department.name_zh, Department.name_en)
+        .join(Department, Department.id == Ownership.department_id)
+        .join(Task, Task.id == Ownership.task_id)
+        .where(Task.office_id == office_id, Task.plan_year == year, Ownership.until >= on)
+        .order_by(Ownership.until.desc(), Ownership.id.desc())
+    )
+    return {row.task_id: Choice(row.code, row.name_zh, row.name_en) for row in rows}
+
+
+def _rows(session: Session, office_id: int, year: int, then: StateOn | None) -> list[BoardRow]:
+    """All tasks of the year that are, or were then, in force, in catalogue order; in two statements, then in three."""
+    tiles = _tiles(session, office_id, year, then)
+    former = owners_then(session, office_id, year, then.on) if then is not None else {}
     parts: dict[str, Choice] = {}
     owners: dict[str, Choice] = {}
     rows = []
-    for id_, code, zh, en, p_code, p_no, p_zh, p_en, d_code, d_zh, d_en in session.execute(
+    statement = (
         select(
             Task.id, Task.code, Task.title_zh, Task.title_en, Part.code, Part.no_zh, Part.title_zh, Part.title_en,
             Department.code, Department.name_zh, Department.name_en,
         )
         .join(Part, Part.id == Task.part_id)
         .join(Department, Department.id == Task.owner_id)
-        .where(Task.office_id == office_id, Task.plan_year == year, Task.active.is_(True))
+        .where(Task.office_id == office_id, Task.plan_year == year)
         .order_by(Part.position, Task.position, Task.id)
-    ):  # fmt: skip
+    )  # fmt: skip
+    if then is None:
+        statement = statement.where(Task.active.is_(True))
+    for id_, code, zh, en, p_code, p_no, p_zh, p_en, d_code, d_zh, d_en in session.execute(statement):
+        if then is not None and id_ not in tiles:
+            continue
         part = parts.setdefault(p_code, Choice(p_code, p_zh, p_en, p_no))
-        owner = owners.setdefault(d_code, Choice(d_code, d_zh, d_en))
+        owner = former.get(id_) or owners.setdefault(d_code, Choice(d_code, d_zh, d_en))
         rows.append(BoardRow(code, zh, en, part, owner, tuple(tiles.get(id_, ()))))
     return rows
 
@@ -277,18 +311,22 @@ def last_sweep(session: Session) -> datetime | None:
     return session.scalar(statement.order_by(JobRun.id.desc()).limit(1))
 
 
-def read_board(session: Session, office_id: int, wanted: BoardFilter) -> Board:
-    """The board as the address asks for it, in six statements."""
-    everything = _rows(session, office_id, wanted.year)
-    waiting = unsigned(session, office_id, wanted.year)
+def read_board(session: Session, office_id: int, wanted: BoardFilter, then: StateOn | None = None) -> Board:
+    """The board as the address asks for it, in six statements; `then`: as of another day."""
+    everything = _rows(session, office_id, wanted.year, then)
+    waiting = unsigned(session, office_id, wanted.year) if then is None else {}
     narrowed = [row for row in _narrow(everything, wanted) if not wanted.unsigned or row.code in waiting]
+    if then is None:
+        queue = waiting_for_review(session, office_id)
+    else:
+        queue = Queue(sum(state is EvidenceState.SUBMITTED for state in then.states.values()), None)
     return Board(
         groups=_grouped(_with_light(narrowed, wanted.light), wanted.group),
         strip=_strip(narrowed),
         parts=_choices(everything, "part"),
         departments=_choices(everything, "owner"),
         years=plan_years(session, office_id),
-        queue=waiting_for_review(session, office_id),
+        queue=queue,
         last_sweep=last_sweep(session),
         tasks=len(everything),
         unsigned=waiting,

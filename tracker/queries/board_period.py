@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
 from tracker.domain.looks import OFFICE_ZONE
+from tracker.domain.recipe import PieceRule, rules_of
 from tracker.models import (
     Department,
     Evidence,
@@ -31,6 +32,8 @@ class FileLine:
     kind: str
     state: str
     submitted_at: datetime | None
+    doc_date: date | None = None
+    doc_no: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class ObligationLine:
     soon_stale: bool
     expires_on: date | None
     files: tuple[FileLine, ...]
+    lacks: tuple[PieceRule, ...] = ()  # pieces of the recipe that nobody has submitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def _obligations(session: Session, period_id: int) -> tuple[ObligationLine, ...]
     for obligation_id, *rest in session.execute(
         select(
             evidence_obligation.c.obligation_id, Version.id, Version.file_name, Version.kind, Version.state,
-            Version.submitted_at,
+            Version.submitted_at, Version.doc_date, Version.doc_no,
         )
         .join(Evidence, Evidence.id == evidence_obligation.c.evidence_id)
         .join(Version, Version.evidence_id == Evidence.id)
@@ -141,6 +145,7 @@ def _obligations(session: Session, period_id: int) -> tuple[ObligationLine, ...]
             Obligation.id, Slot.name_zh, Slot.name_en, Slot.kind, Obligation.required, Obligation.cycle_no,
             Obligation.due, Obligation.state, Obligation.light, Obligation.accepted, Obligation.min_count,
             Obligation.missing, Obligation.stale_reasons, Obligation.soon_stale, Obligation.expires_on,
+            Obligation.lacking, Slot.recipe,
         )
         .join(Slot, Slot.id == Obligation.slot_id)
         .where(Obligation.period_id == period_id)
@@ -148,7 +153,9 @@ def _obligations(session: Session, period_id: int) -> tuple[ObligationLine, ...]
     )  # fmt: skip
     found = []
     for line in lines:
-        values: list[Any] = [*line, tuple(files.get(line[0], ()))]
+        *plain, lacking, recipe = line
+        lacks = tuple(rule for rule in rules_of(recipe) if rule.code in lacking)
+        values: list[Any] = [*plain, tuple(files.get(line[0], ())), lacks]
         values[12] = tuple(values[12])
         found.append(ObligationLine(*values))
     return tuple(found)

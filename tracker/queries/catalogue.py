@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -10,6 +11,7 @@ from tracker.domain.catalogue import Catalogue, IndicatorSource, PartSource, Slo
 from tracker.domain.catalogue_shape import deadline_source
 from tracker.domain.facts import Coverage, RefreshCycle
 from tracker.domain.periods import dated_until
+from tracker.domain.recipe import rules_of
 from tracker.models import Department, Evidence, Indicator, Obligation, Part, Period, Setting, Slot, Task
 
 
@@ -95,10 +97,11 @@ def department_codes(session: Session, office_id: int) -> dict[str, bool]:
     return {row[0]: row[1] for row in rows}
 
 
-def summary_until(obligation: Obligation, task: Task) -> date | None:
+def summary_until(obligation: Any, task: Any) -> date | None:
     """Up to which day of the next year the material may be dated; None for all but year-end summaries.
 
-    What stands for years is no summary: next year's plan must not serve for this one.
+    What stands for years is no summary: next year's plan must not serve for this one. `obligation`, `task`: rows, or
+    anything with their columns.
     """
     slot = obligation.slot
     if slot.coverage == Coverage.STANDING.value or slot.refresh_cycle == RefreshCycle.ONCE.value:
@@ -156,6 +159,7 @@ def _slot(slot: Slot) -> SlotSource:
         rejections=tuple((str(one["code"]), str(one.get("text_zh") or "")) for one in slot.rejections),
         privacy=slot.privacy,
         retention=slot.retention,
+        recipe=tuple((rule.code, rule.name_zh, rule.name_en, rule.required) for rule in rules_of(slot.recipe)),
     )
 
 

@@ -13,8 +13,8 @@ from tracker.models import Channel, ChannelPost, Department, Digest, Office, Out
 
 # What a department's robot may say before everybody in the room: what the department owes, nothing of one person's.
 ROOM_KINDS = (
-    Kind.REMINDER, Kind.PRESS, Kind.STALE, Kind.SOON_STALE, Kind.RETURNED, Kind.REJECTED, Kind.SIGN, Kind.REPORT,
-    Kind.NOTICE,
+    Kind.REMINDER, Kind.PRESS, Kind.STALE, Kind.SOON_STALE, Kind.RETURNED, Kind.REJECTED, Kind.VOIDED, Kind.SIGN,
+    Kind.REPORT, Kind.NOTICE,
 )  # fmt: skip
 TOLD = ("sent", "mailbox_dead")  # outcomes of what was told by mail, or would have been
 

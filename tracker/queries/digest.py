@@ -20,7 +20,7 @@ from tracker.queries.digest_rows import Gap, PeriodRow
 # The order of a mail (rules.md 11.2). What 11.2 does not name stands where its urgency puts it: signing on after
 # what is due now, a request that waits for the reader after what he owes himself.
 ORDER = (
-    "notice", "statutory", "overdue", "due_now", "sign", "returned", "stale", "insufficient", "soon_stale",
+    "custody", "notice", "statutory", "overdue", "due_now", "sign", "returned", "stale", "insufficient", "soon_stale",
     "due_later", "asked", "decided", "accepted", "system", "weekly",
 )  # fmt: skip
 LATE_GROUPS = frozenset({"notice", "statutory", "overdue", "sign"})
@@ -35,6 +35,7 @@ class Missing:
     name_zh: str
     name_en: str
     count: int
+    lacks: tuple[tuple[str, str], ...] = ()  # (zh, en) of the pieces of its recipe that are lacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,8 @@ def _lines(person: User, rows: Sequence[Any], own: Iterable[PeriodRow], facts: _
                 yield line
         elif name == "weekly":
             yield Line("weekly", "/overview")
+        elif name == "custody":
+            yield Line("custody", "/custody#findings", stage=str(len(members)))
         else:
             yield Line("system", SYSTEM_PAGES.get(key, "/admin/system"), subject=key)
     known = {key for name, key in things if name == "period"}
@@ -159,7 +162,7 @@ def _lines(person: User, rows: Sequence[Any], own: Iterable[PeriodRow], facts: _
 
 
 # What the administrator is told of, by the beginning of its `once`.
-SYSTEM_PAGES = {"calendar": "/admin/calendar", "mailbox": "/mail#mailboxes"}
+SYSTEM_PAGES = {"removal": "/removals", "calendar": "/admin/calendar", "mailbox": "/mail#mailboxes"}
 
 
 def _thing(row: Any, facts: _Facts) -> tuple[str, Any]:
@@ -176,6 +179,8 @@ def _thing(row: Any, facts: _Facts) -> tuple[str, Any]:
         return "accepted", row.period_id
     if row.kind == Kind.WEEKLY:
         return "weekly", None
+    if row.kind == Kind.CUSTODY:
+        return "custody", None
     if row.period_id is not None:
         return "period", row.period_id
     return "system", (row.once or "").partition("/")[0]
@@ -200,7 +205,8 @@ def _period(person: User, period_id: int, rows: Sequence[Any], facts: _Facts) ->
     gap = facts.gaps.get(period_id) or Gap()
     group = _group(period, gap, facts.today)
     rejected = any(row.kind == Kind.REJECTED for row in rows)
-    if rejected and group in {None, "due_later", "soon_stale", "insufficient"}:
+    voided = any(row.kind == Kind.VOIDED for row in rows)
+    if (rejected or voided) and group in {None, "due_later", "soon_stale", "insufficient"}:
         group = "returned"
     if group is None:
         return None
@@ -215,9 +221,9 @@ def _period(person: User, period_id: int, rows: Sequence[Any], facts: _Facts) ->
         group, _task_link(period.plan_year, period.code, period.period_no), period.code, period.title_zh,
         period.title_en, period.plan_year, period.period_no, period_id, due,
         late=group == "overdue" or (group == "statutory" and facts.today > last),
-        missing=tuple(Missing(*name, count) for name, count in gap.pieces.items()),
+        missing=tuple(Missing(*name, count, gap.lacks.get(name, ())) for name, count in gap.pieces.items()),
         insufficient=tuple(period.insufficient),
-        stage="rejected" if rejected else "",
+        stage="voided" if voided else "rejected" if rejected else "",
         **_whose(person, period.owner_id, period.owner_zh, period.owner_en),
         **_rung(person, "period", period_id, period.owner_id, rows, facts),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from tracker.domain.recipe import rules_of
 from tracker.models import (
     Clock,
     Department,
@@ -60,6 +61,7 @@ class Gap:
     due: date | None = None
     expires_on: date | None = None
     pieces: dict[tuple[str, str], int] = field(default_factory=dict)
+    lacks: dict[tuple[str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
 
 def periods(session: Session, ids: Collection[int], departments: Collection[int]) -> dict[int, PeriodRow]:
@@ -88,7 +90,7 @@ def gaps(session: Session, ids: Collection[int], today: date) -> dict[int, Gap]:
     rows = session.execute(
         select(
             Obligation.period_id, Obligation.due, Obligation.expires_on, Obligation.missing, Obligation.state,
-            Slot.name_zh, Slot.name_en,
+            Slot.name_zh, Slot.name_en, Obligation.lacking, Slot.recipe,
         )
         .join(Slot, Slot.id == Obligation.slot_id)
         .where(Obligation.period_id.in_(ids), Obligation.required.is_(True), Obligation.start <= today)
@@ -96,13 +98,16 @@ def gaps(session: Session, ids: Collection[int], today: date) -> dict[int, Gap]:
         .where(or_(Obligation.missing > 0, Obligation.state == "returned", Obligation.soon_stale.is_(True)))
         .order_by(Obligation.due, Slot.position)
     )  # fmt: skip
-    for period_id, due, expires_on, missing, state, name_zh, name_en in rows:
+    for period_id, due, expires_on, missing, state, name_zh, name_en, lacking, recipe in rows:
         gap, name = found[period_id], (name_zh, name_en)
         if missing or state == "returned":
             gap.due = min(gap.due or due, due)
         elif expires_on:
             gap.expires_on = min(gap.expires_on or expires_on, expires_on)
         gap.pieces[name] = gap.pieces.get(name, 0) + max(missing, 1)
+        if lacking:
+            named = ((rule.name_zh, rule.name_en) for rule in rules_of(recipe) if rule.code in lacking)
+            gap.lacks[name] = tuple(dict.fromkeys((*gap.lacks.get(name, ()), *named)))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
+from tracker.domain.recipe import split
 from tracker.errors import NotFound
 from tracker.models import (
     AuditEvent,
@@ -22,6 +23,7 @@ from tracker.models import (
     Version,
     evidence_obligation,
 )
+from tracker.queries.renditions import Listing, as_listing
 
 OPEN = {"draft", "submitted"}
 ANSWERABLE = {"returned", "rejected"}  # a new version may follow at once
@@ -72,6 +74,13 @@ class VersionRow:
     comment: str
     ticked: tuple[int, ...]
     twin: Twin | None
+    listing: Listing | None = None  # of an archive
+    condition: str = "intact"  # of its bytes
+    blob_id: int | None = None
+    doc_no: str = ""
+    issuer: str = ""
+    pages: int | None = None
+    pieces: tuple[str, ...] = ()  # of the slot's recipe
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ _reviewer, _twin, _link = aliased(User), aliased(Version), evidence_obligation.a
 _linked: BindParameter[Any] = bindparam("linked", expanding=True)
 _VERSIONS: Select[Any] = (
     select(
-        Version, _link.c.obligation_id, Evidence.slot_code, Blob.size, Blob.sha256,
+        Version, _link.c.obligation_id, Evidence.slot_code, Blob.size, Blob.sha256, Blob.listing, Blob.condition,
         User.name.label("uploader"), Review.reason_codes, Review.comment, Review.ticked,
         _reviewer.name.label("reviewer"), _twin.id.label("twin_id"), _twin.file_name.label("twin_name"),
         _twin.state.label("twin_state"), _twin.uploaded_at.label("twin_uploaded"),
@@ -131,6 +140,8 @@ def _row(found: Any) -> VersionRow:
         uploaded_at=version.uploaded_at, submitted_at=version.submitted_at, decided_at=version.decided_at,
         continues_id=version.continues_id, reviewer=found.reviewer or "", reason_codes=tuple(found.reason_codes or ()),
         comment=found.comment or "", ticked=tuple(found.ticked or ()), twin=twin,
+        listing=as_listing(found.listing), condition=found.condition or "intact", blob_id=version.blob_id,
+        doc_no=version.doc_no, issuer=version.issuer, pages=version.pages, pieces=split(version.piece),
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What monitoring asks of the database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from tracker import schema
 from tracker.models import JobRun, Office, Outbox, Period, Version
+from tracker.queries import custody
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class Figures:
     outbox_open: int
     review_queue: int
     sweep_age: float | None
+    backup_age: float | None = None
+    findings: dict[str, int] = field(default_factory=dict)  # open ones of the custody check, by kind
 
 
 def database_state(session: Session) -> tuple[str, str]:
@@ -52,4 +55,6 @@ def figures(session: Session, now: datetime) -> Figures:
         outbox_open=session.scalar(select(func.count()).where(Outbox.settled_at.is_(None))) or 0,
         review_queue=session.scalar(select(func.count()).where(Version.state == "submitted")) or 0,
         sweep_age=(now - swept).total_seconds() if swept else None,
+        backup_age=age.total_seconds() if (age := custody.backups(session).age(now)) is not None else None,
+        findings=custody.open_counts(session),
     )

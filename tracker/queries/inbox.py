@@ -194,6 +194,8 @@ def _piece(row: Any, known: dict[str, dict[int, Any]]) -> News:
         values["link"] = f"/tasks/{period.plan_year}/{period.code}?period={period.period_no}"
     elif row.kind == "weekly":
         values = {"link": "/overview"}
+    elif row.kind == "custody":
+        values = {"link": "/custody#findings"}
     elif row.kind == "system":
         what = (row.once or "").partition("/")[0]
         values = {"link": SYSTEM_PAGES.get(what, "/admin/system"), "subject": what}

@@ -10,6 +10,7 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import month_end
+from tracker.domain.recipe import PieceRule, rules_of
 from tracker.models import (
     Digest,
     Evidence,
@@ -41,6 +42,7 @@ class Gap:
     count: int
     stale: tuple[str, ...]
     draft: bool
+    lacks: tuple[PieceRule, ...] = ()  # pieces of the recipe that nobody has submitted
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class _Piece:
     stale: tuple[str, ...]
     soon_stale: bool
     expires_on: date | None
+    lacks: tuple[PieceRule, ...] = ()
 
 
 def my_work(session: Session, *, user_id: int, department_id: int | None, year: int, today: date) -> MyWork:
@@ -208,7 +211,7 @@ def _pieces(session: Session, period_ids: Sequence[int]) -> dict[int, list[_Piec
     if not period_ids:
         return {}
     rows = session.execute(
-        select(Obligation, Slot.name_zh, Slot.name_en, Slot.kind, Slot.coverage, Period.period_no)
+        select(Obligation, Slot.name_zh, Slot.name_en, Slot.kind, Slot.coverage, Period.period_no, Slot.recipe)
         .join(Slot, Slot.id == Obligation.slot_id)
         .join(Period, Period.id == Obligation.period_id)
         .where(Obligation.period_id.in_(period_ids))
@@ -216,13 +219,14 @@ def _pieces(session: Session, period_ids: Sequence[int]) -> dict[int, list[_Piec
         .order_by(Obligation.due, Slot.position, Obligation.id)
     ).all()
     found: dict[int, list[_Piece]] = defaultdict(list)
-    for owed, name_zh, name_en, kind, coverage, period_no in rows:
+    for owed, name_zh, name_en, kind, coverage, period_no, recipe in rows:
         found[owed.period_id].append(
             _Piece(
                 id=owed.id, period_id=owed.period_id, slot_zh=name_zh, slot_en=name_en, kind=kind, coverage=coverage,
                 cycle_no=owed.cycle_no, cycles=owed.cycle_no != period_no, start=owed.start, due=owed.due,
                 required=owed.required, state=owed.state, missing=owed.missing, stale=tuple(owed.stale_reasons),
                 soon_stale=owed.soon_stale, expires_on=owed.expires_on,
+                lacks=tuple(rule for rule in rules_of(recipe) if rule.code in owed.lacking),
             )
         )  # fmt: skip
     return found
@@ -319,7 +323,7 @@ def _gaps(pieces: Iterable[_Piece], told: dict[int, list[Any]]) -> Iterable[Gap]
         if piece.required and piece.state not in ANSWERED and (missing > 0 or (piece.stale and not back)):
             yield Gap(
                 piece.slot_zh, piece.slot_en, piece.kind, piece.cycle_no if piece.cycles else "", piece.due,
-                max(missing, 1), piece.stale, piece.state == "draft",
+                max(missing, 1), piece.stale, piece.state == "draft", piece.lacks,
             )  # fmt: skip
 
 

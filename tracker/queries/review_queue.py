@@ -12,6 +12,7 @@ from tracker.domain.calendar import local_date
 from tracker.domain.facts import Coverage, EvidenceState, RefreshCycle, SlotRule, VersionFact
 from tracker.domain.freshness import expiry
 from tracker.domain.permissions import EvidenceSubject
+from tracker.domain.recipe import PieceRule, rules_of, split
 from tracker.models import (
     Blob,
     Department,
@@ -260,6 +261,13 @@ class Desk:
     extends: Earlier | None
     verdict: Verdict | None
     subject: EvidenceSubject
+    evidence_id: int = 0
+    doc_no: str = ""
+    issuer: str = ""
+    pages: int | None = None
+    pieces: tuple[str, ...] = ()
+    recipe: tuple[PieceRule, ...] = ()
+    other_uses: int = 0  # further items that have the same bytes
 
 
 def _verdict(review: Review | None) -> Verdict | None:
@@ -313,8 +321,21 @@ def read_desk(session: Session, office_id: int, version_id: int, zone: Any) -> D
         must_show=tuple(map(str, slot.must_show)), good_sample=slot.good_sample, bad_sample=slot.bad_sample,
         rejections=_rejections(slot.rejections), previous=_earlier_version(previous),
         duplicate=_earlier_version(version.duplicate_of), extends=_earlier_version(extends),
-        verdict=_verdict(version.review), subject=evidence_subject(version),
+        verdict=_verdict(version.review), subject=evidence_subject(version), evidence_id=version.evidence_id,
+        doc_no=version.doc_no, issuer=version.issuer, pages=version.pages, pieces=split(version.piece),
+        recipe=rules_of(slot.recipe), other_uses=_other_uses(session, version),
     )  # fmt: skip
+
+
+def _other_uses(session: Session, version: Version) -> int:
+    """How many other items show the same bytes."""
+    if version.blob_id is None:
+        return 0
+    statement = select(func.count(func.distinct(Version.evidence_id))).where(
+        Version.blob_id == version.blob_id, Version.evidence_id != version.evidence_id,
+        Version.state.not_in(("draft", "withdrawn", "voided")),
+    )  # fmt: skip
+    return session.scalar(statement) or 0
 
 
 def _place_of(session: Session, version: Version) -> tuple[Slot, Obligation, Period]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from tracker.domain.calendar import local_date
 from tracker.domain.looks import OFFICE_ZONE
 from tracker.domain.permissions import TaskSubject
+from tracker.domain.recipe import PieceRule, rules_of
 from tracker.errors import NotFound
 from tracker.models import (
     AuditEvent,
@@ -97,6 +98,12 @@ class Card:
     items: tuple[Item, ...]
     zero_allowed: bool  # 本期无此事项 may be declared
     zero_report: bool  # it was, and approved
+    recipe: tuple[PieceRule, ...] = ()  # the pieces that make it complete
+    lacking: tuple[str, ...] = ()  # codes of required ones that nobody has submitted
+
+    @property
+    def lacks(self) -> tuple[PieceRule, ...]:
+        return tuple(rule for rule in self.recipe if rule.code in self.lacking)
 
     @property
     def standing(self) -> bool:
@@ -294,7 +301,7 @@ def _card(obligation: Obligation, slot: Slot, rows: Sequence[VersionRow], period
         rejections=tuple(str(entry.get("text_zh", "")) for entry in slot.rejections if entry.get("text_zh")),
         good_sample=slot.good_sample, bad_sample=slot.bad_sample, items=tuple(items),
         zero_allowed=slot.zero_report_allowed and not obligation.cycle_no.startswith("E"),
-        zero_report=obligation.zero_report,
+        zero_report=obligation.zero_report, recipe=rules_of(slot.recipe), lacking=tuple(map(str, obligation.lacking)),
     )  # fmt: skip
 
 

@@ -125,7 +125,7 @@ def login(session: Session, *, email: str, password: str, address: str, now: dat
         return LoginOutcome(None, "login_address_blocked", minutes)
     user = session.scalar(select(User).where(User.email == email).with_for_update())
     if user is None:
-        return _unknown(session, email, password, source, now)
+        return _unknown(session, email, password, source, address, now)
     if user.locked_until and user.locked_until > now:
         return LoginOutcome(None, "login_locked", _minutes_left(user.locked_until, now))
     if not matches(user.password_hash, password):
@@ -149,7 +149,19 @@ def welcome(session: Session, user: User, *, address: str, now: datetime, way: s
     return user
 
 
-def _unknown(session: Session, email: str, password: str, source: LoginThrottle, now: datetime) -> LoginOutcome:
+def _block(session: Session, source: LoginThrottle, address: str, now: datetime) -> None:
+    """The failure that closes the door to an address is on record."""
+    if source.failures == ADDRESS_FAILURES:
+        audit.record(
+            session, now=now, actor=None, action="user.address_blocked", subject="address", subject_id=None,
+            office_id=None, address=address, failures=source.failures,
+            minutes=int(ADDRESS_WINDOW.total_seconds() // 60),
+        )  # fmt: skip
+
+
+def _unknown(
+    session: Session, email: str, password: str, source: LoginThrottle, address: str, now: datetime
+) -> LoginOutcome:
     # The table keys by 64 characters; the digest keeps a mistyped password in the e-mail field out of it.
     row = _throttle(session, "mail:" + hashlib.sha256(email.encode()).hexdigest()[:58], now)
     if row.failures >= MAX_FAILURES:
@@ -157,6 +169,12 @@ def _unknown(session: Session, email: str, password: str, source: LoginThrottle,
     matches(_nobody, password)
     source.failures += 1
     row.failures += 1
+    # Which address was tried stays out of the log: it may be a password in the wrong field.
+    audit.record(
+        session, now=now, actor=None, action="user.login_unknown", subject="user", subject_id=None, office_id=None,
+        address=address, tried=hashlib.sha256(email.encode()).hexdigest()[:16], failures=row.failures,
+    )  # fmt: skip
+    _block(session, source, address, now)
     if row.failures >= MAX_FAILURES:
         row.window_started_at = now
         return LoginOutcome(None, "login_locked", _minutes_left(now + LOCK, now))
@@ -167,6 +185,7 @@ def _failed(session: Session, user: User, source: LoginThrottle, address: str, n
     source.failures += 1
     user.failed_logins += 1
     _note(session, user, "user.login_failed", address, now, failures=user.failed_logins)
+    _block(session, source, address, now)
     if user.failed_logins < MAX_FAILURES:
         return LoginOutcome(None, "login_wrong")
     user.failed_logins, user.locked_until = 0, now + LOCK
@@ -199,8 +218,8 @@ def change_password(session: Session, *, user: User, old: str, new: str, address
 
 def choose_language(session: Session, *, user: User, locale: str, address: str, now: datetime) -> None:
     if user.locale != locale:
-        user.locale = locale
-        _note(session, user, "user.language", address, now, locale=locale)
+        before, user.locale = user.locale, locale
+        _note(session, user, "user.language", address, now, before=before, after=locale)
 
 
 def _note(session: Session, user: User, action: str, address: str, now: datetime, **data: object) -> None:

@@ -1,9 +1,10 @@
 """Recomputes what is derived (invariant I4): facts from rows → the pure verdict → stored copies."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -25,6 +26,7 @@ from tracker.domain.facts import (
     VersionFact,
 )
 from tracker.domain.indicators import evaluated_in
+from tracker.domain.recipe import required_codes, split
 from tracker.models import Evidence, IndicatorValue, Notice, Obligation, Period, Slot, Task, Version
 from tracker.queries.calendar import load_calendar
 from tracker.queries.catalogue import summary_until
@@ -47,11 +49,12 @@ def slot_rule(slot: Slot) -> SlotRule:
         validity_days=slot.validity_days,
         kind=slot.kind,
         must_show=len(slot.must_show),
+        recipe=required_codes(slot.recipe),
     )
 
 
-def _version_fact(version: Version, linked: frozenset[int], extended: int) -> VersionFact:
-    ticked = version.review.ticked if version.review else []
+def version_fact(version: Any, linked: frozenset[int], extended: int, ticked: Iterable[int]) -> VersionFact:
+    """`version`: a Version, or anything with its columns (services.as_of)."""
     return VersionFact(
         id=version.id,
         evidence_id=version.evidence_id,
@@ -68,6 +71,7 @@ def _version_fact(version: Version, linked: frozenset[int], extended: int) -> Ve
         decided_at=version.decided_at,
         times_returned=version.times_returned,
         ticked=frozenset(ticked),
+        pieces=frozenset(split(version.piece)),
     )
 
 
@@ -95,11 +99,12 @@ def history_of(session: Session, office_id: int, slots: dict[str, Slot]) -> dict
         for version in item.versions:
             # A continuation statement is a record of its own; it counts only through what it extends.
             if version.kind == "file" and version.state in TOLD:
-                facts[item.slot_code].append(_version_fact(version, linked, extensions[version.id]))
+                ticked = version.review.ticked if version.review else []
+                facts[item.slot_code].append(version_fact(version, linked, extensions[version.id], ticked))
     return {code: tuple(known) for code, known in facts.items()}
 
 
-def _next_dues(siblings: Sequence[tuple[int, date, date]]) -> dict[tuple[int, date], date]:
+def next_dues(siblings: Sequence[tuple[int, date, date]]) -> dict[tuple[int, date], date]:
     """(slot, end of a cycle) -> effective due of the slot's next obligation."""
     by_slot: dict[int, dict[date, date]] = defaultdict(dict)
     for slot_id, end, due in siblings:
@@ -112,14 +117,17 @@ def _next_dues(siblings: Sequence[tuple[int, date, date]]) -> dict[tuple[int, da
     return following
 
 
-def _indicator_facts(task: Task, period: Period, values: Sequence[IndicatorValue]) -> tuple[IndicatorFacts, ...]:
+def indicator_facts(
+    period: Any, periods: Sequence[Any], indicators: Sequence[Any], plan_year: int, values: Sequence[Any]
+) -> tuple[IndicatorFacts, ...]:
+    """`periods`, `indicators`: all of the period's task; `values`: those that speak of the period."""
     if period.ladder.startswith("event"):
         return ()  # a single event is judged by its own material; figures belong to the year
     latest = {value.indicator_id: value for value in sorted(values, key=lambda value: (value.as_of, value.id))}
-    years = [other for other in task.periods if not other.ladder.startswith("event")]
+    years = [other for other in periods if not other.ladder.startswith("event")]
     last = max(years, key=lambda other: other.end).id if years else period.id
     facts = []
-    for indicator in task.indicators:
+    for indicator in indicators:
         value = latest.get(indicator.id)
         facts.append(
             IndicatorFacts(
@@ -130,7 +138,7 @@ def _indicator_facts(task: Task, period: Period, values: Sequence[IndicatorValue
                 kind=indicator.kind,
                 value=None if value is None else value.value,
                 has_evidence=value is not None and value.version_id is not None,
-                counts_from=date(task.plan_year, 1, 1) if indicator.cycle == "year" else None,
+                counts_from=date(plan_year, 1, 1) if indicator.cycle == "year" else None,
             )
         )
     return tuple(facts)
@@ -198,55 +206,83 @@ def facts_of_task(session: Session, periods: Sequence[Period]) -> dict[int, Peri
             Obligation.slot_id.in_([slot.id for slot in slots.values()])
         )
     ).all()
-    following = _next_dues([(row[0], row[1], row[2]) for row in siblings])
+    following = next_dues([(row[0], row[1], row[2]) for row in siblings])
     values = session.scalars(
         select(IndicatorValue).where(IndicatorValue.period_id.in_([period.id for period in task.periods]))
     ).all()
     pressed = set(
         session.scalars(select(Notice.open_period_id).where(Notice.open_period_id.in_([row.id for row in periods])))
     )
-    return {
-        period.id: PeriodFacts(
-            id=period.id,
-            kind=DeadlineKind(task.deadline_kind),
-            start=period.start,
-            end=period.end,
-            due=period.due,
-            overdue_after=max(period.overdue_after or period.due, period.due),
-            weight=task.weight,
-            obligations=tuple(
-                ObligationFacts(
-                    id=obligation.id,
-                    slot=slot_rule(obligation.slot),
-                    cycle_no=obligation.cycle_no,
-                    start=obligation.start,
-                    end=obligation.end,
-                    due=obligation.due,
-                    required=obligation.required,
-                    min_count=obligation.min_count,
-                    next_due=following.get((obligation.slot_id, obligation.end)),
-                    zero_report=obligation.zero_report,
-                    dated_until=summary_until(obligation, task),
-                )
+    facts = {}
+    for period in periods:
+        known = values_until(values, period, task.periods, task.indicators)
+        facts[period.id] = period_facts(
+            period,
+            task,
+            tuple(
+                obligation_facts(obligation, slot_rule(obligation.slot), following, summary_until(obligation, task))
                 for obligation in period.obligations
             ),
-            history=history,
-            indicators=_indicator_facts(task, period, _values_until(values, period, task)),
-            tentative=period.tentative,
-            ladder=LadderKind(period.ladder) if period.ladder else None,
-            waived=period.waived,
+            history,
+            indicator_facts(period, task.periods, task.indicators, task.plan_year, known),
             notice_open=period.id in pressed,
-            prefix=period.extended_to.isoformat() if period.extended_to else "",
-            milestones=tuple(date.fromisoformat(day) for day, _ in period.milestones),
         )
-        for period in periods
-    }
+    return facts
 
 
-def _values_until(values: Sequence[IndicatorValue], period: Period, task: Task) -> list[IndicatorValue]:
+def obligation_facts(
+    obligation: Any, rule: SlotRule, following: Mapping[tuple[int, date], date], dated_until: date | None
+) -> ObligationFacts:
+    """`obligation`: an Obligation, or anything with its columns; `following`: as `next_dues` gives it."""
+    return ObligationFacts(
+        id=obligation.id,
+        slot=rule,
+        cycle_no=obligation.cycle_no,
+        start=obligation.start,
+        end=obligation.end,
+        due=obligation.due,
+        required=obligation.required,
+        min_count=obligation.min_count,
+        next_due=following.get((obligation.slot_id, obligation.end)),
+        zero_report=obligation.zero_report,
+        dated_until=dated_until,
+    )
+
+
+def period_facts(
+    period: Any,
+    task: Any,
+    obligations: tuple[ObligationFacts, ...],
+    history: dict[str, tuple[VersionFact, ...]],
+    indicators: tuple[IndicatorFacts, ...],
+    *,
+    notice_open: bool,
+) -> PeriodFacts:
+    """`period`, `task`: rows, or anything with their columns."""
+    return PeriodFacts(
+        id=period.id,
+        kind=DeadlineKind(task.deadline_kind),
+        start=period.start,
+        end=period.end,
+        due=period.due,
+        overdue_after=max(period.overdue_after or period.due, period.due),
+        weight=task.weight,
+        obligations=obligations,
+        history=history,
+        indicators=indicators,
+        tentative=period.tentative,
+        ladder=LadderKind(period.ladder) if period.ladder else None,
+        waived=period.waived,
+        notice_open=notice_open,
+        prefix=period.extended_to.isoformat() if period.extended_to else "",
+        milestones=tuple(date.fromisoformat(day) for day, _ in period.milestones),
+    )
+
+
+def values_until(values: Iterable[Any], period: Any, periods: Iterable[Any], indicators: Iterable[Any]) -> list[Any]:
     """The values that speak of this period: its own, and for yearly indicators those of earlier periods."""
-    ends = {other.id: other.end for other in task.periods}
-    cycles = {indicator.id: indicator.cycle for indicator in task.indicators}
+    ends = {other.id: other.end for other in periods}
+    cycles = {indicator.id: indicator.cycle for indicator in indicators}
     return [
         value
         for value in values
@@ -275,7 +311,7 @@ def _store(period: Period, verdict: PeriodVerdict, zone: ZoneInfo, look_at: date
     for part in verdict.obligations:
         row = by_id[part.id]
         row.state, row.light = part.state.value, part.light.value
-        row.accepted, row.missing = part.accepted, part.missing
+        row.accepted, row.missing, row.lacking = part.accepted, part.missing, list(part.lacking)
         row.stale_reasons, row.soon_stale, row.expires_on = list(part.stale_reasons), part.soon_stale, part.expires_on
         if row.required:
             period.missing += part.missing

@@ -1,23 +1,25 @@
 """The chained audit log (invariant I6): append and verify, nothing else."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from tracker.domain.audit_chain import GENESIS, body_digest
 from tracker.domain.permissions import Actor
-from tracker.models import AuditEvent, AuditHead
-
-GENESIS = "0" * 64
+from tracker.models import AuditEvent, AuditHead, Package, TimeStamp
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """`broken_at` is the sequence number of the first event that does not fit, None when all do."""
+    """`broken_at` is the sequence number of the first event that does not fit, None when all do.
+
+    `why`: edited, gap (an event is missing), reordered, cut (the end is missing), added (after the head), stamped (a
+    time stamp or a package was given another digest of this event).
+    """
 
     events: int
     head: str
@@ -25,9 +27,16 @@ class AuditReport:
     why: str = ""
 
 
-def event_digest(event: AuditEvent) -> str:
-    """SHA-256 over the canonical JSON of everything an event says, its predecessor's digest included."""
-    body = {
+COLUMNS = (
+    AuditEvent.seq, AuditEvent.office_id, AuditEvent.at, AuditEvent.actor_id, AuditEvent.actor, AuditEvent.address,
+    AuditEvent.action, AuditEvent.subject, AuditEvent.subject_id, AuditEvent.data, AuditEvent.previous,
+    AuditEvent.digest,
+)  # fmt: skip
+
+
+def event_body(event: Any) -> dict[str, Any]:
+    """What an event's digest is made of; `event` is an AuditEvent or a row of COLUMNS."""
+    return {
         "seq": event.seq,
         "office": event.office_id,
         "at": event.at.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -40,8 +49,10 @@ def event_digest(event: AuditEvent) -> str:
         "data": event.data,
         "previous": event.previous,
     }
-    text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def event_digest(event: Any) -> str:
+    return body_digest(event_body(event))
 
 
 def ensure_head(session: Session) -> None:
@@ -96,9 +107,19 @@ def record(
 
 
 def verify(session: Session) -> AuditReport:
-    """Walks the whole chain; finds any edit, gap or reorder, and a cut-off tail."""
+    """Walks the whole chain; finds any edit, gap, reorder or addition, a cut-off tail, and a chain made anew.
+
+    A chain that somebody with the database in his hands made anew fits itself; it does not fit what was stamped or
+    went out on the cover of a package.
+    """
+    stamped = _stamped(session)
+    head = session.execute(select(AuditHead.seq, AuditHead.digest).where(AuditHead.id == 1)).one_or_none()
+    last = head.seq if head else 0
+    # Whoever appends meanwhile is no part of what is looked at: the chain ends at the head that was read first.
+    rows = session.execute(
+        select(*COLUMNS).where(AuditEvent.seq <= last).order_by(AuditEvent.seq).execution_options(yield_per=1000)
+    )
     previous, count = GENESIS, 0
-    rows = session.scalars(select(AuditEvent).order_by(AuditEvent.seq).execution_options(yield_per=500))
     for event in rows:
         count += 1
         if event.seq != count:
@@ -107,8 +128,24 @@ def verify(session: Session) -> AuditReport:
             return AuditReport(count, previous, event.seq, "reordered")
         if event.digest != event_digest(event):
             return AuditReport(count, previous, event.seq, "edited")
+        if stamped.get(event.seq, event.digest) != event.digest:
+            return AuditReport(count, previous, event.seq, "stamped")
         previous = event.digest
-    head = session.execute(select(AuditHead.seq, AuditHead.digest).where(AuditHead.id == 1)).one_or_none()
-    if head is None or head.seq != count or head.digest != previous:
+    # In one statement, so that head and events are of one moment.
+    added = session.scalar(
+        select(func.min(AuditEvent.seq)).where(
+            AuditEvent.seq > select(func.coalesce(func.max(AuditHead.seq), 0)).scalar_subquery()
+        )
+    )
+    if added is not None:
+        return AuditReport(count, previous, added, "added")
+    if head is None or last != count or head.digest != previous:
         return AuditReport(count, previous, count + 1, "cut")
     return AuditReport(count, previous, None)
+
+
+def _stamped(session: Session) -> dict[int, str]:
+    """Sequence number → digest, as it was stamped or printed on a package."""
+    stamps = session.execute(select(TimeStamp.subject_id, TimeStamp.digest).where(TimeStamp.subject == "audit"))
+    covers = session.execute(select(Package.audit_seq, Package.audit_digest).where(Package.audit_seq > 0))
+    return {row[0]: row[1] for row in (*covers, *stamps)}

@@ -1,5 +1,7 @@
 """The working calendar: tables imported or edited by hand, and every open date that moves with them."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -109,6 +111,7 @@ def _change(
         row = CalendarYear(year=year)
         session.add(row)
     parse_table({"year": year, "days": days})
+    before = _told(row.table or {}, data.get("day"))
     row.table, row.source, row.imported_at = {"year": year, "days": days}, source, now
     session.flush()
     forget_calendar(session)
@@ -116,9 +119,20 @@ def _change(
     periods = len(moves)
     audit.record(
         session, now=now, actor=actor, action=action, subject="calendar", subject_id=year, office_id=actor.office_id,
-        address=address, days=len(days), moved=periods + obligations, **data,
+        address=address, days=len(days), moved=periods + obligations, source=source,
+        before=before, after=_told(row.table, data.get("day")), **data,
     )  # fmt: skip
     return CalendarChange(year, len(days), periods, obligations, moves)
+
+
+def _told(table: dict[str, Any], day: date | None) -> dict[str, Any]:
+    """What the log says of a table: the one day that was set by hand, else all of them as one digest."""
+    days = table.get("days", [])
+    if day is not None:
+        found = next((one for one in days if one["date"] == day.isoformat()), None)
+        return {"day": None if found is None else f"{'off' if found['isOffDay'] else 'work'} {found['name']}".strip()}
+    text = json.dumps(days, ensure_ascii=False, sort_keys=True)
+    return {"days": len(days), "sha256": hashlib.sha256(text.encode()).hexdigest() if days else ""}
 
 
 def _recompute(session: Session, year: int, now: datetime) -> tuple[tuple[Move, ...], int]:

@@ -149,8 +149,18 @@ def import_catalogue(
         session, now=now, actor=actor, action="catalogue.imported", subject="catalogue", subject_id=year,
         office_id=office_id, address=address, file_name=file_name[:200], sha256=digest, tasks=plan.tasks,
         **{action: plan.count(action) for action in ("added", "changed", "revived", "retired", "removed")},
+        codes={} if plan.first else _codes(plan),
     )  # fmt: skip
     return Imported(plan, generated)
+
+
+def _codes(plan: ImportPlan) -> dict[str, list[str]]:
+    """Which tasks came and went, for whoever asks later what the year was made of (services.as_of)."""
+    return {
+        action: codes
+        for action in ("added", "revived", "retired")
+        if (codes := [change.code for change in plan.changes if change.action == action])
+    }
 
 
 def choose_year(session: Session, *, actor: Actor, year: int, now: datetime, address: str = "") -> None:
@@ -257,6 +267,10 @@ def _apply_slots(session: Session, task: Task, sources: Iterable[SlotSource], he
         ):  # fmt: skip
             setattr(slot, name, getattr(source, name))
         slot.must_show = list(source.must_show)
+        slot.recipe = [
+            {"code": code, "name_zh": zh, "name_en": en, "required": required}
+            for code, zh, en, required in source.recipe
+        ]
         slot.rejections = [{"code": code, "text_zh": text} for code, text in source.rejections]
     for code, slot in stored.items():
         if code in wanted:

@@ -15,7 +15,7 @@ PERIOD = (
     "state", "light", "reasons", "insufficient", "sufficiency", "missing", "complete", "completed_at",
     "next_attention_at",
 )  # fmt: skip
-OBLIGATION = ("state", "light", "accepted", "missing", "stale_reasons", "soon_stale", "expires_on")
+OBLIGATION = ("state", "light", "accepted", "missing", "lacking", "stale_reasons", "soon_stale", "expires_on")
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
+from tracker.domain.description import Description, check_description
 from tracker.domain.evidence import can_transition, check_dates, mend_by
 from tracker.domain.facts import Coverage, EvidenceState
 from tracker.domain.permissions import Action, Actor
+from tracker.domain.recipe import check_pieces, guess_pieces
 from tracker.errors import Conflict, InvalidInput, NotFound, TrackerError
 from tracker.models import Blob, Evidence, Obligation, Version
 from tracker.ports import StoredObject
 from tracker.queries.calendar import load_calendar
 from tracker.queries.catalogue import summary_until
 from tracker.queries.subjects import evidence_subject, require, task_subject
-from tracker.services import audit
+from tracker.services import audit, renditions
 from tracker.services.assessment import OFFICE_ZONE, periods_of_slot, reassess
 
 # More than this many slots answered by one file makes the reviewer look twice (rules.md 6, re-use 3).
@@ -37,11 +40,16 @@ class ReceivedFile:
     pages: int | None = None
     doc_no: str = ""  # 文号 and issuer as far as the file says; a person confirms them
     issuer: str = ""
+    listing: dict[str, Any] | None = None  # of an archive: what it holds
 
 
 @dataclass(frozen=True)
 class SubmitEntry:
-    """What the person says of one draft."""
+    """What the person says of one draft.
+
+    None for doc_no, issuer or pages keeps what was detected; `pieces` are codes of the slot's recipe (None: as the
+    file's name says).
+    """
 
     version_id: int
     doc_date: date | None
@@ -50,6 +58,10 @@ class SubmitEntry:
     valid_to: date | None = None
     late_reason: str = ""
     note: str = ""
+    doc_no: str | None = None
+    issuer: str | None = None
+    pages: int | str | None = None
+    pieces: tuple[str, ...] | None = None
 
 
 def may_receive(session: Session, *, actor: Actor, obligation_id: int, evidence_id: int | None = None) -> Obligation:
@@ -86,6 +98,9 @@ def _blob(session: Session, stored: StoredObject, now: datetime) -> Blob:
         )  # fmt: skip
         session.add(blob)
         session.flush()
+    elif blob.condition == "removed":
+        # What two persons took out for good does not come in again by another door.
+        raise InvalidInput("bytes_forbidden")
     return blob
 
 
@@ -107,6 +122,8 @@ def attach(
     obligation = may_receive(session, actor=actor, obligation_id=obligation_id, evidence_id=evidence_id)
     slot = obligation.slot
     blob = _blob(session, file.stored, now)
+    blob.listing = file.listing or blob.listing
+    renditions.want(session, blob=blob, media_type=file.media_type, now=now)
     twin = session.scalar(
         select(Version)
         .join(Evidence, Evidence.id == Version.evidence_id)
@@ -131,6 +148,8 @@ def attach(
         latest = _latest(session, evidence_id)
         assert latest is not None  # may_receive found it
         if latest.blob_id == blob.id:
+            if latest.state == "accepted":
+                raise InvalidInput("same_as_accepted", file_name=latest.file_name)
             raise InvalidInput("same_as_returned", file_name=latest.file_name)
         item, number, returned = latest.evidence, latest.number + 1, latest.times_returned
     version = Version(
@@ -190,19 +209,21 @@ def submit(
     if not entries:
         raise InvalidInput("submit_nothing")
     errors: dict[int, TrackerError] = {}
-    ready: list[tuple[Version, SubmitEntry]] = []
+    ready: list[tuple[Version, SubmitEntry, Description, str]] = []
     for entry in entries:
         try:
-            ready.append((_submittable(session, actor, entry, now), entry))
+            version = _submittable(session, actor, entry, now)
+            ready.append((version, entry, _described(version, entry), _pieces(version, entry)))
         except TrackerError as error:
             errors[entry.version_id] = error
     if errors:
         raise InvalidInput("submit_invalid", errors=errors)
     touched: set[str] = set()
-    for version, entry in ready:
+    for version, entry, told, piece in ready:
         _claim(session, version, "draft", "submitted")
         version.doc_date, version.valid_to = entry.doc_date, entry.valid_to
         version.covered_from, version.covered_to = entry.covered_from, entry.covered_to
+        version.doc_no, version.issuer, version.pages, version.piece = told.doc_no, told.issuer, told.pages, piece
         version.late_reason, version.note = entry.late_reason.strip(), entry.note.strip()
         version.submitted_by_id, version.submitted_at = actor.id, _counting_instant(session, version, now)
         version.warnings = _dated_warnings(version)
@@ -211,10 +232,25 @@ def submit(
             session, now=now, actor=actor, action="evidence.submitted", subject="version", subject_id=version.id,
             office_id=version.office_id, address=address, slot=version.evidence.slot_code, number=version.number,
             doc_date=entry.doc_date, covered_from=entry.covered_from, covered_to=entry.covered_to,
-            valid_to=entry.valid_to, late_reason=version.late_reason,
+            valid_to=entry.valid_to, late_reason=version.late_reason, doc_no=told.doc_no, issuer=told.issuer,
+            pages=told.pages, piece=piece,
         )  # fmt: skip
     _reassess_slots(session, actor.office_id, touched, now)
-    return [version for version, _ in ready]
+    return [version for version, *_ in ready]
+
+
+def _described(version: Version, entry: SubmitEntry) -> Description:
+    return check_description(
+        doc_no=version.doc_no if entry.doc_no is None else entry.doc_no,
+        issuer=version.issuer if entry.issuer is None else entry.issuer,
+        pages=version.pages if entry.pages is None else entry.pages,
+    )
+
+
+def _pieces(version: Version, entry: SubmitEntry) -> str:
+    slot = version.evidence.slot
+    chosen = guess_pieces(version.file_name, slot.recipe, slot.name_zh) if entry.pieces is None else entry.pieces
+    return check_pieces(chosen, slot.recipe)
 
 
 def _submittable(session: Session, actor: Actor, entry: SubmitEntry, now: datetime) -> Version:

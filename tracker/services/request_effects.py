@@ -32,7 +32,11 @@ def apply(session: Session, request: Request, *, now: datetime, zone: ZoneInfo) 
             return _hand_over(session, request, today)
         case RequestKind.DELEGATION:
             return stand_in(session, request, today)
-    reassess(session, [request.period_id or 0], now=now, zone=zone)
+    touched = [request.period_id or 0]
+    if request.kind == RequestKind.EXTENSION:
+        # What serves until its successor is owed serves longer in the neighbours, too.
+        touched = list(session.scalars(select(Period.id).where(Period.task_id == request.task_id)))
+    reassess(session, touched, now=now, zone=zone)
     return changed
 
 

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from tracker.domain.calendar import local_date
 from tracker.domain.facts import EvidenceState
 from tracker.domain.permissions import Action, Actor, Role
+from tracker.domain.recipe import check_pieces
+from tracker.domain.telling import Kind
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tracker.models import Review, Version
 from tracker.queries.subjects import evidence_subject, require
@@ -33,19 +35,26 @@ def decide(
     reason_codes: Sequence[str] = (),
     comment: str = "",
     ticked: Sequence[int] = (),
+    pieces: Sequence[str] | None = None,
     now: datetime,
     address: str = "",
 ) -> Version:
     """Accepts, returns or rejects a submitted version; tells its department.
 
+    `pieces`: what the file really shows of the slot's recipe, when the reviewer accepts it as something else than the
+    person said; None leaves what was said.
+
     Raises Forbidden (own upload, wrong role), InvalidInput("reason_code_required"),
-    ("comment_required"), ("reason_code_unknown"), Conflict("already_decided", by=name, state=state).
+    ("comment_required"), ("reason_code_unknown"), Conflict("already_decided", by=name, state=state),
+    ("object_not_intact").
     """
     version = _subject(session, version_id)
     if actor.id in {version.uploaded_by_id, version.submitted_by_id}:
         raise Forbidden("own_upload")
     require(actor, Action.REVIEW, evidence_subject(version))
     _check(verdict, reason_codes, comment)
+    if verdict == "accepted" and version.blob is not None and version.blob.condition != "intact":
+        raise Conflict("object_not_intact", file_name=version.file_name)  # a finding of custody
     if version.kind == "continuation" and verdict == "accepted":
         _check_term(session, actor, version)
     claimed = session.execute(
@@ -62,6 +71,9 @@ def decide(
         by = version.review.reviewer.name if version.review else ""
         raise Conflict("already_decided", by=by, state=version.state)
     session.refresh(version)
+    before = version.piece
+    if verdict == "accepted" and pieces is not None and version.kind == "file":
+        version.piece = check_pieces(pieces, version.evidence.slot.recipe)
     points = len(version.evidence.slot.must_show)
     review = Review(
         office_id=version.office_id, version=version, reviewer_id=actor.id, verdict=verdict,
@@ -76,6 +88,7 @@ def decide(
         session, now=now, actor=actor, action=f"evidence.{verdict}", subject="version", subject_id=version.id,
         office_id=version.office_id, address=address, slot=version.evidence.slot_code,
         reason_codes=review.reason_codes, comment=review.comment, ticked=review.ticked,
+        **({"piece": version.piece, "piece_before": before} if version.piece != before else {}),
     )  # fmt: skip
     if verdict in {"returned", "rejected"}:
         _tell_department(session, version, verdict, now)
@@ -170,6 +183,7 @@ def void(session: Session, *, actor: Actor, version_id: int, reason: str, now: d
         session, now=now, actor=actor, action="evidence.voided", subject="version", subject_id=version.id,
         office_id=version.office_id, address=address, reason=reason.strip(),
     )  # fmt: skip
+    _tell_department(session, version, Kind.VOIDED.value, now)
     _reassess(session, version, now)
     return version
 

@@ -20,6 +20,7 @@ from tracker.models import (
     CalendarYear,
     Clock,
     Evidence,
+    Finding,
     Notice,
     Obligation,
     Outbox,
@@ -36,7 +37,8 @@ from tracker.services.standing_in import COPY, INSTEAD, absent
 
 MOOT, NOT_THEIRS, SWITCHED_OFF = "moot", "not_theirs", "switched_off"
 AGEING = {Kind.STALE, Kind.SOON_STALE}
-VERDICTS = {Kind.RETURNED, Kind.REJECTED, Kind.ACCEPTED}
+WANTED = {Kind.ACCEPTED: {"accepted"}, Kind.VOIDED: {"voided"}}
+VERDICTS = {Kind.RETURNED, Kind.REJECTED, Kind.ACCEPTED, Kind.VOIDED}
 CLOCKS = {Kind.SIGN, Kind.REPORT}
 LEADING = {role.value for role in LEADERS}
 # Whoever stands above the departments was addressed for his step and keeps it while he holds the role.
@@ -72,6 +74,7 @@ class _Facts:
     absent: Mapping[int, Collection[int]]
     dead: Collection[int]
     years: Collection[int]
+    findings: Collection[int]  # what custody found and is still open
 
     def owner(self, department_id: int, contact_id: int | None) -> _Owner:
         """A named contact counts while he belongs to the department."""
@@ -133,6 +136,8 @@ def _of_kind(row: Outbox, person: User, facts: _Facts, *, strict: bool) -> str |
         return _weekly(row, person, facts)
     if kind == Kind.SYSTEM:
         return _system(row, person, facts)
+    if kind == Kind.CUSTODY:
+        return _custody(row, person, facts)
     return _period(row, person, facts) if row.period_id is not None else None
 
 
@@ -151,8 +156,9 @@ def _verdict(row: Outbox, person: User, facts: _Facts) -> str | None:
     version = facts.versions.get(row.version_id or 0)
     if version is None:
         return MOOT
-    wanted = {"accepted"} if row.kind == Kind.ACCEPTED else {"returned", "rejected"}
-    if version.state not in wanted or (row.kind != Kind.ACCEPTED and facts.latest[version.evidence_id] != version.id):
+    wanted = WANTED.get(Kind(row.kind), {"returned", "rejected"})
+    standing = row.kind in {Kind.ACCEPTED, Kind.VOIDED}
+    if version.state not in wanted or (not standing and facts.latest[version.evidence_id] != version.id):
         return MOOT
     departments = {version.owner_id} | facts.helpers.get(version.task_id, set())
     return None if person.role == "legal_head" or person.department_id in departments else NOT_THEIRS
@@ -251,7 +257,17 @@ def _system(row: Outbox, person: User, facts: _Facts) -> str | None:
         return MOOT
     if what == "calendar" and number.isdigit() and int(number) in facts.years:
         return MOOT
+    if what == "removal":
+        return None if person.role in {"sysadmin", "secadmin", "legal_head"} else NOT_THEIRS
     return None if person.role in {"sysadmin", "legal_head"} else NOT_THEIRS
+
+
+def _custody(row: Outbox, person: User, facts: _Facts) -> str | None:
+    """Its `once` is custody/<finding>/<person>."""
+    number = (row.once or "").split("/")[1:2]
+    if number and number[0].isdigit() and int(number[0]) not in facts.findings:
+        return MOOT
+    return None if person.role in {"sysadmin", "legal_head", "reviewer"} else NOT_THEIRS
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -268,6 +284,7 @@ def _read(session: Session, rows: Sequence[Outbox], today: date, any_stand_in: b
     versions = _versions(session, ids("version_id"))
     contacts = {row.contact_id for row in (*periods.values(), *clocks.values())} - {None}
     system = any(row.kind == Kind.SYSTEM for row in rows)
+    custody = any(row.kind == Kind.CUSTODY for row in rows)
     return _Facts(
         today=today,
         periods=periods,
@@ -283,6 +300,7 @@ def _read(session: Session, rows: Sequence[Outbox], today: date, any_stand_in: b
         absent=absent(session, today) if any_stand_in else {},
         dead=set(session.scalars(select(User.id).where(User.mail_dead_at.is_not(None)))) if system else (),
         years=set(session.scalars(select(CalendarYear.year))) if system else (),
+        findings=set(session.scalars(select(Finding.id).where(Finding.resolved_at.is_(None)))) if custody else (),
     )
 
 

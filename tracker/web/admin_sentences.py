@@ -58,6 +58,7 @@ ADMIN_SENTENCES: dict[str, str] = {
     "value_not_mapping": N_("应当是一组“名称: 值”。"),
     "value_too_many": N_("太多，最多 %(most)s 项。"),
     "value_twice": N_("同一项写了两次。"),
+    "recipe_all_optional": N_("成套要求里至少要有一件必交。"),
     "code_twice": N_("编号“%(value)s”重复，第 %(first)s 行已经用过。"),
     "part_unknown": N_("没有编号为“%(value)s”的部分。"),
     "task_unknown": N_("没有编号为“%(value)s”的任务。"),

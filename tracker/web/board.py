@@ -17,12 +17,14 @@ from tracker.queries.board import Board, BoardFilter
 from tracker.queries.board_period import read_period
 from tracker.queries.calendar import load_calendar
 from tracker.queries.notices import notices_of_period
+from tracker.web import as_of
 from tracker.web import vocabulary as words
 from tracker.web.base import current_actor, require, today
 from tracker.web.filters import zh_en
 from tracker.web.locale import gettext as _
 from tracker.web.notice_words import helpers as notice_helpers
 from tracker.web.notice_words import signature_word
+from tracker.web.noting import note_export
 
 blueprint = Blueprint("board", __name__, url_prefix="/board")
 
@@ -61,6 +63,8 @@ def kept(wanted: BoardFilter, **changed: str) -> dict[str, str | int]:
         "group": "" if wanted.group == "part" else wanted.group,
         "sign": "open" if wanted.unsigned else "",
     } | changed
+    if "on" not in values and (on := as_of.asked_day()) is not None:
+        values["on"] = on.isoformat()
     return {"year": wanted.year} | {name: value for name, value in values.items() if value}
 
 
@@ -74,10 +78,12 @@ def index() -> ResponseReturnValue:
     actor = require(Action.SEE_BOARD)
     wanted = read_filter(actor.office_id)
     session = db.session()
-    board = queries.read_board(session, actor.office_id, wanted)
+    on = as_of.asked_day()
+    then = as_of.read_state(actor.office_id, wanted.year, on) if on else None
+    board, at = queries.read_board(session, actor.office_id, wanted, then), on or today()
     late = 0
     if board.strip.oldest_due:
-        late = load_calendar(session).workdays_between(board.strip.oldest_due, today())
+        late = load_calendar(session).workdays_between(board.strip.oldest_due, at)
     return render_template(
         "board/index.html",
         board=board,
@@ -88,10 +94,11 @@ def index() -> ResponseReturnValue:
         light_words=words.light_words(),
         months=words.month_words(),
         cycles=_month_cycles(board),
-        at=today(),
-        may_review=can(actor, Action.SEE_QUEUE),
-        may_press=can(actor, Action.PRESS),
-        may_hand_out=can(actor, Action.HAND_OUT),
+        at=at,
+        then=then,
+        notice=as_of.notice(then) if then else "",
+        presets=as_of.presets(today(), on),
+        may_hand_out=then is None and can(actor, Action.HAND_OUT),
         signature_word=signature_word,
         chosen=bool(wanted.part or wanted.department or wanted.light or wanted.unsigned),
     )
@@ -105,6 +112,8 @@ def period(period_id: int) -> ResponseReturnValue:
     if detail is None:
         raise NotFound("not_found")
     partial = "fragment" in request.args
+    if on := as_of.asked_day():
+        return as_of.period_fragment(actor.office_id, detail.plan_year, period_id, on, partial=partial)
     return render_template(
         "board/_period.html" if partial else "board/period.html",
         period=detail,
@@ -167,6 +176,8 @@ def _as_xlsx(board: Board, light: str) -> bytes:
     sheet = book.active
     assert sheet is not None  # a new workbook has one sheet
     sheet.title = _("看板")
+    if on := as_of.asked_day():
+        sheet.title = _("看板 %(day)s", day=on.isoformat())
     sheet.append(_head())
     fills = {"red": "FDECEA", "yellow": "FDF3DC", "blue": "E6F0FB", "green": "E5F4EC", "grey": "EDF0F3"}
     for line, (_row, tile) in zip(_lines(board, light), queries.exported(board, light), strict=True):
@@ -201,10 +212,13 @@ def export(kind: str) -> ResponseReturnValue:
     if kind not in FORMATS:
         raise InvalidInput("export_unknown", kind=kind)
     wanted = read_filter(current_actor().office_id)
-    board = queries.read_board(db.session(), actor.office_id, wanted)
+    on = as_of.asked_day()
+    then = as_of.read_state(actor.office_id, wanted.year, on) if on else None
+    board = queries.read_board(db.session(), actor.office_id, wanted, then)
     write, media_type = FORMATS[kind]
     response = Response(write(board, wanted.light), content_type=media_type)
+    note_export(actor, "board.exported", "board", wanted.year, form=kind, as_of=on, light=wanted.light)
     # ASCII in the header; the name says which year and day.
-    name = f"board-{wanted.year}-{today():%Y%m%d}.{kind}"
+    name = f"board-{wanted.year}-{on or today():%Y%m%d}.{kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

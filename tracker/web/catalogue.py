@@ -22,6 +22,7 @@ from tracker.web.admin import action_words, detail_words, number_given, page, pr
 from tracker.web.locale import gettext
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
+from tracker.web.noting import note_export
 
 blueprint = Blueprint("catalogue", __name__, url_prefix="/admin/catalogue")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -70,6 +71,7 @@ def export(year: int, kind: str) -> ResponseReturnValue:
     catalogue = reads.stored_catalogue(db.session(), actor.office_id, year)
     if not catalogue.tasks:
         raise NotFound("year_empty", year=year)
+    note_export(actor, "catalogue.exported", "catalogue", year, form=kind)
     if kind == "yaml":
         return _download(catalogue_files.dump_yaml(catalogue), f"catalogue-{year}.yaml", "application/yaml")
     return _download(catalogue_sheets.dump(catalogue), f"catalogue-{year}.xlsx", XLSX)

@@ -18,7 +18,6 @@ from tracker.web.locale import LOCALES, gettext
 from tracker.web.mail_words import LIGHTS, group_words
 from tracker.web.vocabulary import insufficient_words
 
-
 # What an office enters at a robot as its keyword: without it the robot refuses the message, in any language.
 KEYWORD = "法治任务"
 

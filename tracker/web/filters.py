@@ -1,6 +1,7 @@
 """Dates, names and sizes as people say them, in the language of the request; for templates and mails alike."""
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -30,6 +31,11 @@ def zh_en(row: Any, name: str) -> str:
         return str(found or "")
 
     return (is_english() and part("en")) or part("zh")
+
+
+def piece_names(rules: Iterable[Any]) -> str:
+    """签到表、会议纪要: pieces of a recipe, by their names."""
+    return gettext("、").join(zh_en(rule, "name") for rule in rules)
 
 
 def day(value: date) -> str:
@@ -157,7 +163,8 @@ def role_name(role: str) -> str:
 
 
 FILTERS = (
-    zh_en, day, day_full, weekday, moment, due_words, cycle_name, period_name, size, number, light_word, role_name,
+    zh_en, piece_names, day, day_full, weekday, moment, due_words, cycle_name, period_name, size, number, light_word,
+    role_name,
 )  # fmt: skip
 
 

@@ -58,5 +58,10 @@ def metrics() -> ResponseReturnValue:
     queue.set(figures.review_queue)
     age = Gauge("tracker_last_sweep_age_seconds", "Since the last finished sweep; NaN when none", registry=momentary)
     age.set(float("nan") if figures.sweep_age is None else figures.sweep_age)
+    backup = Gauge("tracker_last_backup_age_seconds", "Since the last good backup; NaN when none", registry=momentary)
+    backup.set(float("nan") if figures.backup_age is None else figures.backup_age)
+    found = Gauge("tracker_custody_findings", "Open findings of the custody check", ["kind"], registry=momentary)
+    for kind in ("changed", "missing", "untracked"):
+        found.labels(kind).set(figures.findings.get(kind, 0))
     text = generate_latest(momentary) + generate_latest(registry(current_app))
     return Response(text, content_type=CONTENT_TYPE_LATEST)

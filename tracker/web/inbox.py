@@ -33,6 +33,7 @@ CONCERNS: dict[Kind, frozenset[Role]] = {
     Kind.NOTICE: frozenset(OWNERS | LEGAL | LEADERS),
     Kind.SIGN: frozenset(OWNERS | LEGAL | LEADERS),
     Kind.ASKED: frozenset({Role.DEPT_HEAD, Role.LEGAL_HEAD, Role.DEPUTY}),
+    Kind.CUSTODY: frozenset(LEGAL | {Role.SYSADMIN}),
     Kind.SYSTEM: frozenset({Role.SYSADMIN}),
 }
 

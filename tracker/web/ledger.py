@@ -22,6 +22,7 @@ from tracker.web import ladder_words as words
 from tracker.web.board import FORMULA, plan_year
 from tracker.web.filters import cycle_name, is_english, role_name, zh_en
 from tracker.web.locale import gettext as _
+from tracker.web.noting import note_export
 
 blueprint = Blueprint("ledger", __name__, url_prefix="/ledger")
 PRINTED = 2000  # lines on paper or in a table
@@ -181,5 +182,6 @@ def export(form: str) -> ResponseReturnValue:
     lines, _total = _all(actor, wanted)
     body = _as_csv(lines) if form == "csv" else _as_xlsx(lines)
     answer = Response(body, content_type="text/csv; charset=utf-8" if form == "csv" else XLSX)
+    note_export(actor, "ledger.exported", "ledger", form=form, lines=len(lines), filter=_kept(wanted))
     answer.headers["Content-Disposition"] = f'attachment; filename="ledger-{base.today():%Y%m%d}.{form}"'
     return answer

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from tracker.domain.calendar import WorkCalendar
 from tracker.models import User
 from tracker.queries.calendar import load_calendar
-from tracker.queries.digest import Line
+from tracker.queries.digest import Line, Missing
 from tracker.queries.overview import Item
 from tracker.queries.weekly import Weekly, read_weekly
 from tracker.services.delivery import Render, Rendered
 from tracker.web import mail_words as words
 from tracker.web.base import zone
-from tracker.web.filters import cycle_name, day_full, due_words, zh_en
+from tracker.web.filters import cycle_name, day_full, due_words, is_english, zh_en
 from tracker.web.locale import LOCALES, gettext
 from tracker.web.mail_plain import plain
 from tracker.web.vocabulary import insufficient_words
@@ -94,6 +94,7 @@ class Letter:
 @words.per_language
 def _subject_words() -> dict[str, str]:
     return {
+        "custody": gettext("异常%(count)s件"),
         "notice": gettext("督办%(count)s件"),
         "late": gettext("逾期%(count)s项"),
         "mend": gettext("待补%(count)s项"),
@@ -108,6 +109,7 @@ def _subject_words() -> dict[str, str]:
 def subject(lines: Sequence[Line], today: date) -> str:
     """【法治任务】督办1件 逾期2项 待补3项 临期1项（2026-10-13）, naming only what there is."""
     counts = {
+        "custody": sum(int(line.stage) for line in lines if line.group == "custody"),
         "notice": sum(line.group == "notice" for line in lines),
         "late": sum(line.late for line in lines if line.group in OVERDUE),
         "mend": sum(line.group in MEND for line in lines),
@@ -203,6 +205,8 @@ def _title(line: Line) -> str:
         named = line.reference or gettext("督办单拟稿")
     elif line.group in {"asked", "decided"}:
         named = words.request_words().get(line.subject, line.subject)
+    elif line.group == "custody":
+        named = gettext("%(count)s份存档的文件变了或者找不到了", count=line.stage)
     elif line.group == "system":
         named = words.system_words(line.subject)
     else:
@@ -225,10 +229,19 @@ def _what(line: Line, today: date, calendar: WorkCalendar, faults: dict[str, str
     return due_words(line.due, today, calendar)
 
 
+def _gap_words(gap: Missing) -> str:
+    """排查台账 × 2; with a recipe the very pieces: 学习记录（签到表、照片）."""
+    if not gap.lacks:
+        return f"{zh_en(gap, 'name')} × {gap.count}"
+    english = is_english()
+    lacks = gettext("、").join((en or zh) if english else zh for zh, en in gap.lacks)
+    return gettext("%(what)s（%(pieces)s）", what=zh_en(gap, "name"), pieces=lacks)
+
+
 def _wants(line: Line) -> str:
     if not line.missing:
         return ""
-    pieces = gettext("、").join(f"{zh_en(gap, 'name')} × {gap.count}" for gap in line.missing)
+    pieces = gettext("、").join(_gap_words(gap) for gap in line.missing)
     if line.group == "accepted":
         return gettext("已采纳 %(pieces)s", pieces=pieces)
     if line.group == "soon_stale":
@@ -239,6 +252,7 @@ def _wants(line: Line) -> str:
 def _notes(line: Line) -> list[str]:
     return [
         gettext("有材料不予采纳，请另行准备") if line.stage == "rejected" else "",
+        gettext("有材料被法制办作废，请另行准备") if line.stage == "voided" else "",
         words.rung_words(line.rung),
         words.copied_words(line.copied),
         gettext("代%(name)s收", name=line.stood_in_for) if line.stood_in_for else "",

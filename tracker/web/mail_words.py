@@ -17,7 +17,8 @@ RED, AMBER, BLUE, GREY, GREEN = (
 )
 # Group of lines → symbol, ink, ground: never colour alone.
 LIGHTS = {
-    "notice": RED, "statutory": RED, "overdue": RED, "due_now": AMBER, "sign": AMBER, "returned": AMBER, "stale": RED,
+    "custody": RED, "notice": RED, "statutory": RED, "overdue": RED, "due_now": AMBER, "sign": AMBER,
+    "returned": AMBER, "stale": RED,
     "insufficient": RED, "soon_stale": AMBER, "due_later": GREY, "asked": BLUE, "decided": BLUE, "accepted": GREEN,
     "system": BLUE, "weekly": GREY,
 }  # fmt: skip
@@ -40,6 +41,7 @@ def per_language(table: Callable[[], dict[str, str]]) -> Callable[[], dict[str, 
 @per_language
 def group_words() -> dict[str, str]:
     return {
+        "custody": gettext("文件完整性异常"),
         "notice": gettext("督办单"),
         "statutory": gettext("法定期限"),
         "overdue": gettext("逾期"),
@@ -142,6 +144,7 @@ def system_words(what: str) -> str:
     said = {
         "calendar": gettext("明年的节假日表还没有导入"),
         "mailbox": gettext("有人的邮箱收不到邮件，请核实地址"),
+        "removal": gettext("有一份文件的清除需要您知道或确认"),
     }
     return said.get(what, gettext("系统有一件事需要处理"))
 
@@ -156,6 +159,7 @@ def kind_words() -> dict[str, str]:
         "soon_stale": gettext("材料即将失效"),
         "returned": gettext("退回补正"),
         "rejected": gettext("不予采纳"),
+        "voided": gettext("材料已作废"),
         "accepted": gettext("材料已采纳"),
         "sign": gettext("待签收"),
         "report": gettext("待反馈"),
@@ -164,6 +168,7 @@ def kind_words() -> dict[str, str]:
         "decided": gettext("申请结果"),
         "weekly": gettext("每周情况"),
         "system": gettext("系统事项"),
+        "custody": gettext("文件完整性异常"),
     }
 
 
@@ -180,6 +185,7 @@ def setting_words() -> dict[str, tuple[str, str]]:
         "notice": (gettext("督办单"), gettext("督办单的审签、送达、反馈和核查。")),
         "sign": (gettext("待签收、待反馈"), gettext("新下达的任务和督办单，要在时限内签收、反馈。")),
         "asked": (gettext("待办申请"), gettext("别人的申请等您签字或决定。")),
+        "custody": (gettext("文件完整性异常"), gettext("存档的文件变了或者找不到了。")),
         "system": (gettext("系统事项"), gettext("邮箱收不到邮件、节假日表缺失等。")),
     }
 
@@ -194,6 +200,7 @@ def fixed_words() -> dict[str, str]:
         "returned": gettext("要在5个工作日内补正，不能错过。"),
         "notice": gettext("督办单有签收时限，不能关。"),
         "asked": gettext("别人在等您的决定，不能关。"),
+        "custody": gettext("佐证可能保不住，要马上处理，不能关。"),
         "system": gettext("没有人处理，提醒就会断，不能关。"),
     }
 
@@ -216,6 +223,8 @@ def news_title(news: News) -> str:
     task = f"{news.code} {zh_en(news, 'title')}".strip()
     if news.kind == "system":
         return system_words(news.subject)
+    if news.kind == "custody":
+        return gettext("有存档的文件变了或者找不到了")
     if news.kind == "weekly":
         return gettext("红灯清单和各部门完成率")
     if news.kind in {"asked", "decided"} and news.subject:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tracker import errors
 from tracker.web.admin_sentences import ADMIN_SENTENCES
+from tracker.web.archive_sentences import ARCHIVE_SENTENCES
 from tracker.web.filters import day_full
 from tracker.web.locale import gettext
 
@@ -16,6 +17,40 @@ def N_(message: str) -> str:  # noqa: N802 - the usual name of the mark for the 
 
 
 SENTENCES: dict[str, str] = {
+    # custody and backups
+    "object_not_intact": N_(
+        "文件“%(file_name)s”与存档时不符或者找不到了，现在不能采纳。请等系统管理员修复，或者退回请人重交。"
+    ),
+    "copy_missing": N_("备份里没有这份文件。请换一份备份，或者请上传人重新提供。"),
+    "copy_damaged": N_("备份里的这份文件也坏了，没有使用。请换一份备份。"),
+    "object_removed": N_("这份文件已按程序清除，不能放回。"),
+    "hold_released": N_("这次冻结已经解除。"),
+    "year_unknown": N_("没有%(year)s年度的任务。"),
+    "task_unknown": N_("这一年度没有任务%(task)s。"),
+    "backup_missing": N_("没有找到备份（%(path)s）。"),
+    "backup_damaged": N_("备份损坏，核对不上：%(name)s。"),
+    "backup_format": N_("备份的格式（%(found)s）不是本版本能读的。"),
+    "backup_folder": N_("备份目录 %(path)s 用不了：%(reason)s。"),
+    "backup_busy": N_("另一个备份正在写这个目录。"),
+    "backup_newer": N_("备份来自更新的版本，请先升级本系统再恢复。"),
+    "backup_key_missing": N_("这个备份是加密的，请给出密钥文件或口令。"),
+    "backup_key_wrong": N_("密钥或口令不对。"),
+    "not_a_backup": N_("%(path)s 里有别的文件，请换一个空目录。"),
+    "passphrase_short": N_("口令至少要%(least)s个字符。"),
+    "key_file_unreadable": N_("密钥文件 %(path)s 读不了。"),
+    "key_file_short": N_("密钥文件 %(path)s 太短，至少要%(least)s个字节。"),
+    "keep_invalid": N_("保留规则应为三个数：天数,月数,年数，如 30,12,10。"),
+    "database_not_empty": N_("数据库里已有单位或账户。只能恢复到空的数据库。"),
+    "store_not_empty": N_("材料库里已有文件。只能恢复到空的材料库，或者用 --force（不会删除、覆盖已有的文件）。"),
+    "drill_failed": N_("恢复演练没有通过。"),
+    # mock inspections
+    "drill_seed": N_("种子要填，最多 %(limit)s 个字，不能含竖线“|”。"),
+    "drill_count": N_("抽取数量请填 1 到 %(limit)s。"),
+    "drill_kind": N_("没有这种抽取方式。"),
+    "drill_day": N_("只能按今天或过去的某一天检查。"),
+    "drill_nothing": N_("%(year)s年度到这一天还没有可以抽的内容。"),
+    "drill_step": N_("这一项的计时状态已经变了。请刷新页面再看。"),
+    "drill_over": N_("这次检查已经结束，结果不再改动。"),
     # files
     "file_empty": N_("这是一个空文件，没有可以佐证的内容。请重新选择文件。"),
     "file_name_empty": N_("文件没有名字。请给文件命名后再上传。"),
@@ -28,8 +63,26 @@ SENTENCES: dict[str, str] = {
     "file_too_large": N_("文件太大，每个文件不能超过 %(limit)s。"),
     "pdf_encrypted": N_("这份 PDF 设了密码，审核人打不开。请去掉密码后再上传。"),
     "office_encrypted": N_("这份文档设了密码，审核人打不开。请去掉密码后再上传。"),
+    "office_macros": N_("不接受带宏的文档。请另存为不含宏的 .docx、.xlsx 或 .pptx 后再上传。"),
+    "archive_empty": N_("压缩包里没有文件。"),
+    "archive_many": N_("压缩包里的文件太多，最多 %(limit)s 个。请分成几个压缩包上传。"),
+    "archive_large": N_("压缩包解开后太大，不能超过 %(limit)s GB。请分成几个压缩包上传。"),
+    "archive_bomb": N_("压缩包里的“%(entry)s”解开后大得不正常，不能接收。"),
+    "archive_path": N_("压缩包里的“%(entry)s”文件名不安全（含上级目录、盘符或隐藏字符）。请重新打包后上传。"),
+    "archive_link": N_("压缩包里的“%(entry)s”是快捷链接，不是文件。请放入文件本身后重新打包。"),
+    "archive_encrypted": N_("压缩包设了密码，审核人打不开。请去掉密码后再上传。"),
+    "archive_program": N_("压缩包里的“%(entry)s”是程序或脚本，不能作为佐证材料。请去掉后重新打包。"),
+    "archive_macros": N_("压缩包里的“%(entry)s”是带宏的文档。请另存为不含宏的文档后重新打包。"),
+    "archive_nested": N_("压缩包里的“%(entry)s”又是压缩包，里面的内容没法检查。请解开后重新打包。"),
+    "archive_damaged": N_("压缩包里的“%(entry)s”已损坏，解不开。请重新打包后上传。"),
+    "archive_volume": N_("这是分卷压缩包中的一卷，单独打不开。请打成一个完整的压缩包后上传。"),
     "upload_incomplete": N_("上传没有完成，连接中断了。没有保存任何内容，请重试。"),
+    "upload_closed": N_("这个文件已经传完或者已经取消，请刷新页面看最新的情况。"),
+    "upload_fingerprint": N_("浏览器没有说清楚要传的是哪个文件，请刷新页面后重新选择。"),
+    "part_number": N_("文件的这一段不存在，请重新选择文件上传。"),
+    "part_damaged": N_("文件的一段在传输中变了样，没有收下，请重试。"),
     "upload_gone": N_("这次上传已经失效，请重新选择文件上传。"),
+    "sort_paths": N_("一次最多整理 %(limit)s 个文件，请分几次放。"),
     "object_locked": N_("存储系统还锁定着这个文件，到锁定期满才能清除。"),
     "no_object_lock": N_("存储系统不支持锁定文件。"),
     # dates of evidence
@@ -88,6 +141,38 @@ SENTENCES: dict[str, str] = {
     "flag_unknown": N_("失效标记不对，请重新选择。"),
     "flag_absent": N_("这份材料没有需要确认的标记，请看最新的情况。"),
     "flag_stays": N_("这份材料的依据已失效，不能确认，须由责任部门更新材料。"),
+    # descriptions, pieces, corrections, links
+    "doc_no_long": N_("文号太长，最多 %(limit)s 个字。"),
+    "issuer_long": N_("责任者太长，最多 %(limit)s 个字。"),
+    "pages_invalid": N_("页数请填 1 到 %(limit)s 的整数，不清楚就空着。"),
+    "piece_required": N_("请选择这份文件是成套材料里的哪一件，一份里有几件就都选上。"),
+    "piece_unknown": N_("这项材料没有这一件，请刷新页面再选。"),
+    "same_as_accepted": N_("内容与已采纳的“%(file_name)s”逐字节相同。只是日期填错了的，请用“更正日期”。"),
+    "bytes_forbidden": N_("这份文件的内容已依规清除，不得再上传。"),
+    "correct_needs_accepted": N_("只有已采纳的文件才能更正日期。"),
+    "nothing_corrected": N_("日期和原来一样，没有可更正的。"),
+    "link_nowhere": N_("请至少选择一处还要用到这份材料的地方。"),
+    "link_unsuitable": N_("这份材料不能用在所选的地方，请刷新页面再选。"),
+    "link_state": N_("只有草稿、待审核和已采纳的文件才能用到别处。"),
+    # removal of bytes that must not be here
+    "removal_open": N_("这份文件已经提出清除，或者已经清除。"),
+    "removal_settled": N_("这项清除已经有了结果，请刷新页面。"),
+    "removal_confirmed": N_("同一岗位已经有人确认，还需另一岗位确认。"),
+    "removal_same_person": N_("清除要由不同的人分别确认。"),
+    # inspection packages
+    "package_future": N_("截至日期不能晚于今天。"),
+    "package_before_year": N_("截至日期不能早于 %(year)s 年。"),
+    "package_year_empty": N_("%(year)s 年度没有任务。"),
+    "package_task_unknown": N_("这一年度没有任务“%(task)s”。"),
+    "package_nothing_chosen": N_("请选择哪些任务。"),
+    "package_not_ready": N_("这个检查包还没有做好。"),
+    "package_not_waiting": N_("这个检查包已经做好或已经停下，不能取消。"),
+    "package_busy": N_("这个检查包正在处理，请稍候再试。"),
+    "package_object_gone": N_("包里的“%(path)s”内容已清除或损坏，不能再下载。请重新制作，缺少的会声明为缺项。"),
+    "package_object_wrong": N_("包里的“%(path)s”与登记的摘要不符，已报告管理员。"),
+    "package_objects_wrong": N_("太多文件与登记的摘要不符，没有做成。请先处理保管中的问题。"),
+    "package_plan_damaged": N_("检查包的清单在存储里损坏或丢失，请重新制作。"),
+    "package_attempts": N_("试了几次都没有做成，请联系系统管理员。"),
     # requests
     "text_long": N_("写得太长，不能超过 %(limit)s 个字。"),
     "date_required": N_("请选择日期。"),
@@ -174,13 +259,16 @@ SENTENCES: dict[str, str] = {
     "not_allowed": N_("您的岗位没有这项权限。"),
     "not_found": N_("没有找到这项内容，可能已被移动，或者不属于您的范围。"),
     "blob_missing": N_("文件的内容在存储里找不到，已报告管理员。"),
+    "bytes_changed": N_("存储里的文件与保存时不一致，为避免误用没有打开，已报告管理员和法制办。"),
+    "bytes_removed": N_("这份文件的内容已按规定移除，只保留登记信息和文件指纹。"),
+    "preview_not_ready": N_("预览还没有生成，请稍候，或者下载原文件查看。"),
     "store_down": N_("文件存储暂时连不上，没有保存任何内容。请过几分钟再试。"),
     "redis_down": N_("后台任务服务暂时连不上，内容已保存，稍后会自动处理。"),
     "mail_down": N_("邮件服务器暂时连不上，邮件会在恢复后补发。"),
     "database_down": N_("数据库暂时连不上，没有保存任何内容。请过几分钟再试。"),
 }
 
-SENTENCES |= ADMIN_SENTENCES
+SENTENCES |= ADMIN_SENTENCES | ARCHIVE_SENTENCES
 
 FAMILIES: dict[type[errors.TrackerError], str] = {
     errors.InvalidInput: N_("填写的内容有问题，没有保存。"),

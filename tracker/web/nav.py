@@ -93,7 +93,7 @@ def entries(app: Flask, user: User) -> list[Entry]:
         (can(actor, Action.SEE_BOARD), _("关注"), "/attention"),
         (can(actor, Action.SEE_OVERVIEW), _("总览"), "/overview"),
     ]
-    home = _home_of_tasks(actor.role) if request.path.startswith("/tasks/") else ""
+    home = _home_of_tasks(actor.role) if request.path.startswith(("/tasks/", "/sort")) else ""
     found = [
         Entry(label, path, path == home or _is_here(path))
         for allowed, label, path in wanted

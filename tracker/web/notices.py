@@ -20,6 +20,7 @@ from tracker.web import base
 from tracker.web import notice_words as words
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
+from tracker.web.noting import note_export
 
 blueprint = Blueprint("notices", __name__)
 
@@ -117,7 +118,9 @@ def paper(notice_id: int) -> ResponseReturnValue:
     from tracker.web.notice_paper import write_notice  # slow to load, and only this needs it
 
     page = _page(_load(notice_id))
-    response = Response(write_notice(page, base.zone()), content_type=DOCX)
+    body = write_notice(page, base.zone())
+    note_export(base.current_actor(), "notice.exported", "notice", page.row.id, form="docx")
+    response = Response(body, content_type=DOCX)
     name = f"duban-{page.year}-{page.number}.docx" if page.number else f"duban-draft-{page.row.id}.docx"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

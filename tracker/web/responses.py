@@ -19,6 +19,7 @@ from tracker.web.locale import LOCALES, select
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 from tracker.web.nav import entries, section_tabs
+from tracker.web.noting import note_denied
 
 # Nothing from elsewhere, nothing inline (I9). pdf.js and previews make images and fonts from memory.
 POLICY = (
@@ -143,6 +144,8 @@ def _install_errors(app: Flask) -> None:
     @app.errorhandler(errors.TrackerError)
     def ours(error: errors.TrackerError) -> ResponseReturnValue:
         db.session.rollback()
+        if isinstance(error, errors.Forbidden) and current_user.is_authenticated:
+            note_denied(base.current_actor(), error.code)
         data = {key: _plain(value) for key, value in error.data.items()}
         return error_page(status_of(error), error.code, explain(error), data=data)
 

@@ -13,6 +13,7 @@ from tracker.errors import InvalidInput, NotFound, TrackerError
 from tracker.models import Office
 from tracker.queries import review_queue as queries
 from tracker.queries.calendar import load_calendar
+from tracker.queries.renditions import shown_file
 from tracker.queries.review_queue import Desk, QueueFilter
 from tracker.services import review as verbs
 from tracker.services.flagging import CONFIRMABLE
@@ -25,9 +26,6 @@ blueprint = Blueprint("review", __name__, url_prefix="/review")
 
 REVIEW_SLA = 5  # workdays within which the legal office answers (rules.md 5, product default)
 KEPT = ("part", "dept", "age")
-# What a browser can show by itself; everything else is offered for download.
-IMAGES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"}
-VIDEOS = {"video/mp4", "video/webm"}
 
 
 def _kept() -> dict[str, str]:
@@ -96,14 +94,6 @@ def _find(actor: Actor, version_id: int) -> Desk:
     return found
 
 
-def _viewer(media_type: str) -> str:
-    if media_type == "application/pdf":
-        return "pdf"
-    if media_type in IMAGES:
-        return "image"
-    return "video" if media_type in VIDEOS else "other"
-
-
 def _sentence(error: TrackerError) -> str:
     # A question that only this page asks.
     return _("请勾选“我确认作废这份材料”。") if error.code == "void_not_confirmed" else explain(error)
@@ -113,14 +103,14 @@ def _show(
     actor: Actor, found: Desk, error: TrackerError | None = None, typed: dict[str, Any] | None = None
 ) -> ResponseReturnValue:
     own = actor.id in {found.uploaded_by_id, found.submitted_by_id}
-    shown = found.extends or found  # a continuation statement has no file: what it extends is shown
+    # A continuation statement has no file: what it extends is shown.
+    shown = shown_file(db.session(), (found.extends or found).id)
     reviewer = can(actor, Action.SEE_QUEUE)
     place = queries.find_place(db.session(), actor.office_id, _filter(), found.id, found.submitted_at)
     page = render_template(
         "review/desk.html",
         desk=found,
         shown=shown,
-        viewer=_viewer(shown.media_type),
         place=place,
         kept=_kept(),
         error=error,
@@ -133,6 +123,7 @@ def _show(
         confirmable=bool(found.flags) and set(found.flags) <= CONFIRMABLE,
         stale_words=words.stale_words(),
         may_void=found.state == "accepted" and can(actor, Action.VOID, found.subject),
+        may_remove=found.kind == "file" and found.state != "voided" and can(actor, Action.ASK_REMOVAL),
         second=found.kind == "continuation" and actor.role is not Role.LEGAL_HEAD,
         reasons=words.return_reasons(),
         usual=dict(found.rejections),
@@ -163,6 +154,7 @@ def decide(version_id: int) -> ResponseReturnValue:
             db.session(), actor=actor, version_id=version_id, verdict=str(typed["verdict"]),
             reason_codes=request.form.getlist("reasons"), comment=str(typed["comment"]),
             ticked=[int(point) for point in request.form.getlist("ticked") if point.isdigit()],
+            pieces=request.form.getlist("piece") if request.form.get("pieces") else None,
             now=now(), address=address(),
         )  # fmt: skip
         said = {

@@ -10,14 +10,15 @@ from flask.typing import ResponseReturnValue
 from tracker.adapters import listening, mail
 from tracker.db import db
 from tracker.domain.permissions import Action
-from tracker.errors import Unavailable
+from tracker.errors import TrackerError, Unavailable
+from tracker.queries import custody
 from tracker.queries import system as reads
 from tracker.queries.calendar import load_calendar
 from tracker.web import base, health
 from tracker.web.admin import page
 from tracker.web.locale import gettext as _
 from tracker.web.mail_troubles import state_words, transport_words, trouble_words
-from tracker.web.messages import explain
+from tracker.web.messages import SENTENCES, explain
 
 blueprint = Blueprint("system", __name__, url_prefix="/admin/system")
 # How often a pass comes (workers/schedule.py), and after how long a silence somebody should look.
@@ -91,6 +92,30 @@ def _result_words(result: dict[str, Any]) -> str:
     return "，".join(found)
 
 
+def _others(jobs: dict[str, reads.JobLine], now: datetime) -> list[dict[str, Any]]:
+    """The jobs beside sweep and delivery, those that have run at least once."""
+    words = {
+        "bounces": _("查收退信"),
+        "litter": _("清理没有传完的文件"),
+        "renditions": _("生成预览"),
+        "packages": _("制作检查包"),
+        "custody": _("重新核对文件"),
+        "custody_locks": _("锁定文件"),
+        "removals": _("清除文件"),
+        "stamp": _("申请时间戳"),
+        "backup": _("备份"),
+    }
+    found = []
+    for job, name in words.items():
+        line = jobs.get(job)
+        if line is not None:
+            light, word = ("red", _("上次出错")) if line.error else ("green", _("正常"))
+            if line.finished_at is None and not line.error:
+                light, word = "blue", _("正在运行")
+            found.append({"name": name, "light": light, "word": word, "ago": ago(line.started_at, now), "line": line})
+    return found
+
+
 def _components(jobs: dict[str, reads.JobLine], now: datetime) -> list[tuple[str, str, str, str]]:
     """(name, light, word, remark) of everything that the product stands on."""
     settings = base.settings()
@@ -121,8 +146,49 @@ def _components(jobs: dict[str, reads.JobLine], now: datetime) -> list[tuple[str
         found.append((_("定时进程（beat）"), "red", _("没有动静"), ago(last, now)))
     else:
         found.append((_("定时进程（beat）"), "green", _("正常"), ago(last, now)))
+    found.append((_("备份"), *_backup(now)))
+    found.append((_("文件保管"), *_custody()))
     found.append((_("磁盘"), *_disk()))
     return found
+
+
+def backup_trouble(error: str) -> str:
+    """What a BackupRun says went wrong, in words."""
+    code, _sep, rest = error.partition(":")
+    if code == "lacking":
+        return _("有%(count)s份文件没有备份到，因为材料库里的已经不对。", count=rest.strip())
+    if code == "backup_folder":
+        return _("备份目录写不进去。请检查磁盘和权限。")
+    plain = "%(" not in SENTENCES.get(code, "%(")
+    return explain(Unavailable(code)) if plain else error[:200]
+
+
+def _backup(now: datetime) -> tuple[str, str, str]:
+    """How old the last good backup is; two days are too many."""
+    state = custody.backups(db.session())
+    age, made = state.age(now), state.backup
+    remark = ago(made.finished_at, now) if made and made.finished_at else ""
+    if age is None:
+        if base.settings().backup is None:
+            return "yellow", _("没有设置"), "TRACKER_BACKUP_DIR"
+        return ("red", _("上次出错"), backup_trouble(state.error)) if state.error else ("yellow", _("还没有备份过"), "")
+    if age > custody.OLD_BACKUP:
+        return "red", _("太久没有备份"), remark
+    if state.error:
+        return "yellow", _("有问题"), f"{remark} · {backup_trouble(state.error)}"
+    return "green", _("正常"), remark
+
+
+def _custody() -> tuple[str, str, str]:
+    """What the custody check found, and what the store cannot do."""
+    wrong = custody.open_counts(db.session())
+    bad = wrong.get("changed", 0) + wrong.get("missing", 0)
+    try:
+        locks = base.store().abilities().locks
+    except TrackerError:
+        return "grey", _("不知道"), _("文件存储连不上，无法判断。")
+    remark = "" if locks else _("材料库不能锁定文件，保管期限和冻结只记在系统里。")
+    return ("red", _("有 %(count)s 份不对", count=bad), remark) if bad else ("green", _("正常"), remark)
 
 
 def _database() -> str:
@@ -145,6 +211,7 @@ def _index(test: dict[str, Any] | None = None, status: int = 200) -> ResponseRet
     state = reads.mail(db.session(), actor.office_id)
     return page(
         "system/index.html", status, passes=[_pass(job, jobs.get(job), now) for job in EVERY],
+        others=_others(jobs, now),
         components=_components(jobs, now), mail=state, mail_states=state_words(), test=test,
         oldest=ago(state.oldest, now) if state.oldest else "",
         workday=load_calendar(db.session()).is_workday(base.today()),

@@ -14,6 +14,7 @@ from tracker.domain.calendar import local_date
 from tracker.domain.evidence import LATE_DAYS, guess_dates
 from tracker.domain.facts import DeadlineKind
 from tracker.domain.permissions import LEGAL, OWNERS, Action, Actor, TaskSubject, can
+from tracker.domain.recipe import guess_pieces, rules_of
 from tracker.domain.reminders import ladder_kind
 from tracker.domain.requests import RequestKind, may_ask
 from tracker.errors import InvalidInput, NotFound, TrackerError
@@ -28,7 +29,7 @@ from tracker.queries.subjects import task_subject
 from tracker.queries.task_page import Card, TaskPage, load_task, task_page
 from tracker.services import evidence, indicators
 from tracker.services.evidence import SubmitEntry
-from tracker.web import base, notice_words, request_words
+from tracker.web import as_of, base, notice_words, request_words
 from tracker.web import task_words as words
 from tracker.web.filters import day_full
 from tracker.web.locale import gettext as _
@@ -51,6 +52,7 @@ def _helpers() -> dict[str, Any]:
             "insufficient_words": insufficient_words(),
             "short_cycle": short_cycle,
             "guess": guess_for,
+            "guess_pieces": pieces_for,
             "late_days": LATE_DAYS,
         }
         | request_words.helpers()
@@ -61,7 +63,17 @@ def _helpers() -> dict[str, Any]:
 def guess_for(row: VersionRow, card: Any) -> dict[str, date | None]:
     """Dates to propose for a draft: what was typed before, else what the file name says."""
     found = guess_dates(row.file_name, card.start, card.end)
+    if row.doc_date:  # a copy from another task brings the dates that were confirmed there
+        return {"doc_date": row.doc_date, "covered_from": row.covered_from, "covered_to": row.covered_to}
     return {"doc_date": found.doc_date, "covered_from": found.covered_from, "covered_to": found.covered_to}
+
+
+def pieces_for(row: VersionRow, card: Any) -> tuple[str, ...]:
+    """The pieces to propose for a draft: the only one there is, else what the file's name says."""
+    if row.pieces or len(card.recipe) == 1:
+        return row.pieces or (card.recipe[0].code,)
+    recipe = [{"code": rule.code, "name_zh": rule.name_zh} for rule in card.recipe]
+    return guess_pieces(row.file_name, recipe, card.name_zh)
 
 
 def is_insider(subject: TaskSubject) -> bool:
@@ -163,6 +175,8 @@ def _way_back() -> tuple[str, str]:
 
 @blueprint.get("/tasks/<int:year>/<code>")
 def page(year: int, code: str) -> ResponseReturnValue:
+    if on := as_of.asked_day():
+        return as_of.task_view(year, code, request.args.get("period"), on)
     return _render(year, code, request.args.get("period") or None)
 
 
@@ -207,11 +221,21 @@ def _entries(form: MultiDict[str, str]) -> list[SubmitEntry]:
                     valid_to=dates["valid_to"],
                     late_reason=form.get(f"late_reason-{number}", "")[:2000],
                     note=form.get(f"note-{number}", "")[:2000],
+                    doc_no=_said(form, f"doc_no-{number}"),
+                    issuer=_said(form, f"issuer-{number}"),
+                    pages=_said(form, f"pages-{number}"),
+                    pieces=tuple(form.getlist(f"piece-{number}")) if form.get(f"pieces-{number}") else None,
                 )
             )
     if errors:
         raise InvalidInput("submit_invalid", errors=errors)
     return entries
+
+
+def _said(form: MultiDict[str, str], name: str) -> str | None:
+    """A field as it was typed, None when the form has none of the kind."""
+    typed = form.get(name)
+    return None if typed is None else typed[:500]
 
 
 @blueprint.post("/periods/<int:period_id>/submit")
@@ -334,7 +358,8 @@ def draft_answer(version_id: int, obligation_id: int, *, repeated: bool, now: da
         row=row,
         card=SimpleNamespace(
             obligation_id=obligation.id, start=obligation.start, end=obligation.end, coverage=slot.coverage,
-            standing=slot.coverage == "standing", slot_code=slot.code,
+            standing=slot.coverage == "standing", slot_code=slot.code, name_zh=slot.name_zh,
+            recipe=rules_of(slot.recipe),
         ),
         may_submit=can(base.current_actor(), Action.SUBMIT, subject),
         actor=base.current_actor(),

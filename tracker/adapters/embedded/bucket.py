@@ -14,6 +14,8 @@ from pathlib import Path
 from tracker.adapters.embedded import seaweed
 from tracker.adapters.embedded.process import LOOPBACK, DidNotStart, find_program
 
+# What a new object is locked for until its row asks for more (decision 0026). Another word: the bucket is told again.
+RULE = "1 day"
 FSYNC = "fs.configure -locationPrefix=/buckets/ -fsync=true -apply\nexit\n"
 
 

@@ -36,6 +36,7 @@ class Install:
     store: seaweed.State
     redis: valkey.State
     bucket_made: str = ""  # its name, once it is there
+    bucket_rule: str = ""  # the retention by default that it was given
 
     def environment(self, data: Path) -> dict[str, str]:
         """The installation as settings (contract: TRACKER_*)."""

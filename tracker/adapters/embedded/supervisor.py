@@ -100,9 +100,10 @@ class Supervisor:
         for child, ready in waits:
             self.wait_for(child, ready)
         name = self.env.get("TRACKER_S3_BUCKET") or install.BUCKET
-        if inst.bucket_made != name and self.uses_our("TRACKER_S3_ENDPOINT", inst.store.endpoint):
+        made = (inst.bucket_made, inst.bucket_rule) == (name, bucket.RULE)
+        if not made and self.uses_our("TRACKER_S3_ENDPOINT", inst.store.endpoint):
             bucket.make_bucket(inst.store, self.data / "s3", name, self.log("store"))
-            inst.bucket_made = name
+            inst.bucket_made, inst.bucket_rule = name, bucket.RULE
             install.save(self.data, inst)
 
     def uses_our(self, setting: str, value: str) -> bool:

@@ -44,7 +44,9 @@ async function show(tile) {
   open = { tile, row };
   history.replaceState(null, '', `${location.pathname}${location.search}#${tile.id}`);
   try {
-    const answer = await fetch(`${tile.getAttribute('href')}?fragment=1`, { headers: { Accept: 'text/html' } });
+    const address = new URL(tile.href);
+    address.searchParams.set('fragment', '1');
+    const answer = await fetch(address, { headers: { Accept: 'text/html' } });
     if (answer.status === 401 || answer.redirected) { location.reload(); return; }
     if (!answer.ok) throw new Error(String(answer.status));
     cell.innerHTML = await answer.text();

@@ -1,0 +1,63 @@
+"""The product behind a real gunicorn, with the tests' clock, to be stopped and started again on the same port."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask import Flask
+
+from tests.support.clock import FrozenClock
+from tests.support.killing import ROOT
+from tracker.adapters.embedded.process import LOOPBACK, free_port
+
+PATIENCE = 30.0  # seconds that a start may take on a busy machine
+
+
+def app() -> Flask:
+    """What gunicorn loads."""
+    from tracker.app import create_app
+
+    made = create_app()
+    made.config["CLOCK"] = FrozenClock()
+    return made
+
+
+class RealWeb:
+    """One gunicorn as `tracker up` starts it."""
+
+    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
+        self.env, self.log, self.port = dict(env), folder / "web.log", free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"{LOOPBACK}:{self.port}", "--worker-class", "gthread"]
+        command += ["--workers", "1", "--threads", "8", "--no-control-socket", "tests.support.real_web:app()"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=self.env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            )
+        ends = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.address}/login", timeout=5):
+                    return
+            except (urllib.error.URLError, OSError):
+                assert time.monotonic() < ends, self.log.read_text(encoding="utf-8")
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """At once, its children with it: what is on its way is lost."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.process = None
