@@ -118,8 +118,8 @@ def served(folder: Path) -> Iterator[tuple[str, int, int, seaweed.Handle]]:
     try:
         with bulk.filled(folder) as engine, Session(engine) as session:
             department = session.scalars(select(User.department_id).where(User.email == "contact@office.example")).one()
-            found = select(Obligation.id).join(Slot, Slot.id == Obligation.slot_id).join(Task, Task.id == Slot.task_id)
-            obligation = session.scalars(found.where(Task.owner_id == department).order_by(Obligation.id)).first()
+            owed = select(Obligation.id).join(Slot, Slot.id == Obligation.slot_id).join(Task, Task.id == Slot.task_id)
+            obligation = session.scalars(owed.where(Task.owner_id == department).order_by(Obligation.id)).first()
             assert obligation is not None
         env = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")} | {
             "TRACKER_DATA": str(folder), "TRACKER_DATABASE_URL": f"sqlite:///{folder / 'bench.db'}",
@@ -128,7 +128,16 @@ def served(folder: Path) -> Iterator[tuple[str, int, int, seaweed.Handle]]:
             "TRACKER_S3_BUCKET": "evidence", "MALLOC_ARENA_MAX": "2",
         }  # fmt: skip
         command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-        command += ["--workers", "1", "--threads", "16", "--timeout", "120", "--no-control-socket", "tracker.wsgi:app()"]
+        command += [
+            "--workers",
+            "1",
+            "--threads",
+            "16",
+            "--timeout",
+            "120",
+            "--no-control-socket",
+            "tracker.wsgi:app()",
+        ]
         with (folder / "web.log").open("wb") as log:
             web = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         address, until = f"http://127.0.0.1:{port}", time.monotonic() + 60

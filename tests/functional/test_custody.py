@@ -68,7 +68,7 @@ def test_from_the_alarm_to_the_healed_object(
     assert "从备份修复" in answer
     assert "文件异常" in text(client, "/tasks/2026/T02?period=M10")
     assert "有存档的文件变了或者找不到了" in text(client, "/inbox")
-    assert "tracker_custody_findings{kind=\"changed\"} 1.0" in text(client, "/metrics")
+    assert 'tracker_custody_findings{kind="changed"} 1.0' in text(client, "/metrics")
     # An administrator sees what is wrong and where, but no names of files.
     login("sysadmin", other := app.test_client())
     seen = text(other)

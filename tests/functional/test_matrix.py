@@ -65,15 +65,21 @@ TABLE: dict[str, Rule] = {
     "custody.check": Rule("POST", "/custody/check", MANAGE),
     "custody.check_one": Rule("POST", "/custody/objects/{blob}/check", MANAGE),
     "custody.heal": Rule("POST", "/custody/objects/{blob}/heal", MANAGE),
-    "custody.index": Rule(
-        "GET", "/custody", LEGAL | {"archivist", "inspector", "sysadmin", "secadmin", "auditadmin"}
-    ),
+    "custody.index": Rule("GET", "/custody", LEGAL | {"archivist", "inspector", "sysadmin", "secadmin", "auditadmin"}),
     "custody.place": Rule("POST", "/custody/holds", frozenset({"legal_head"})),
     "custody.release": Rule("POST", "/custody/holds/{hold}/release", frozenset({"legal_head"})),
     "drills.index": Rule("GET", "/drills", LEGAL | LEADERS | {"inspector"}),
-    "drills.start": Rule("POST", "/drills", LEGAL, form=(
-        ("year", "2026"), ("as_of", "2026-11-20"), ("count", "2"), ("seed", "another"),
-    )),
+    "drills.start": Rule(
+        "POST",
+        "/drills",
+        LEGAL,
+        form=(
+            ("year", "2026"),
+            ("as_of", "2026-11-20"),
+            ("count", "2"),
+            ("seed", "another"),
+        ),
+    ),
     "drills.show": Rule("GET", "/drills/{drill}", LEGAL | LEADERS | {"inspector"}),
     "drills.ask": Rule("POST", "/drills/{drill}/items/2/ask", LEGAL),
     "drills.found": Rule("POST", "/drills/{drill}/items/1/found", LEGAL),

@@ -216,8 +216,13 @@ def test_a_continuation_statement_shows_what_it_extends(
 
 @pytest.mark.parametrize(
     ("media_type", "mark"),
-    [("image/jpeg", "<img src="), ("video/mp4", "<video"), ("application/vnd.ms-excel", "data-preview="),
-     ("application/ofd", "下载文件"), ("audio/mpeg", "<audio")],
+    [
+        ("image/jpeg", "<img src="),
+        ("video/mp4", "<video"),
+        ("application/vnd.ms-excel", "data-preview="),
+        ("application/ofd", "下载文件"),
+        ("audio/mpeg", "<audio"),
+    ],
 )
 def test_every_kind_of_file_finds_its_place(
     login: Login, session: Session, waiting: list[int], media_type: str, mark: str

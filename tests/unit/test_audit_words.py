@@ -113,8 +113,8 @@ def recorded() -> dict[str, set[str]]:
                         node.value for node in ast.walk(function)
                         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == value.id
                     ]  # fmt: skip
-                    for one in assigned:
-                        acts |= set(strings(one))
+                    for expression in assigned:
+                        acts |= set(strings(expression))
                 else:
                     acts |= set(strings(value))
     return found

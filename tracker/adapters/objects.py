@@ -223,7 +223,6 @@ class MinioStore(CustodyMixin):
             return error.code or "no_object_lock"
         return ""
 
-
     def renew_default(self) -> bool:
         """With the administrator's key: what an earlier version locked by default for years, new objects no more.
 

@@ -47,6 +47,7 @@ class Suggestion:
     points: int
     reasons: tuple[str, ...]
 
+
 # Words that half of all titles hold: they say nothing of likeness.
 COMMON = r"演示|材料|记录|情况|街道|年度|季度|第版|台账|统计表|汇总表|登记|照片|截图|报告|文件|会议"
 

@@ -210,7 +210,7 @@ def heal(
         if sha256.hexdigest() != wanted[0]:
             raise Unavailable("copy_damaged", sha256=wanted[0])
         spool.seek(0)
-        stored: StoredObject = store.put_as(key, spool)  # type: ignore[arg-type] # a file as good as any
+        stored: StoredObject = store.put_as(key, spool)
     if (stored.sha256, stored.sm3, stored.size) != wanted:
         raise Unavailable("copy_damaged", sha256=wanted[0])
     write(session)

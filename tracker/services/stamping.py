@@ -21,7 +21,8 @@ from tracker.services.jobs import write
 
 @dataclass(frozen=True)
 class Checked:
-    """A stamp over the chain, checked again. `why`: "", or of the token digest, signature, malformed; of the log: chain."""
+    """A stamp over the chain, checked again. `why`: "", or of the token digest, signature, malformed; of the log
+    chain."""
 
     id: int
     seq: int

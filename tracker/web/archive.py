@@ -6,7 +6,16 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from tracker.db import db
-from tracker.domain.archiving import ORDERS, RETENTIONS, ArchiveRules, class_key, due_day
+from tracker.domain.archiving import (
+    ORDERS,
+    PERIOD_NAMES,
+    RETENTIONS,
+    ArchiveRules,
+    archive_no,
+    check_rules,
+    class_key,
+    due_day,
+)
 from tracker.domain.permissions import Action, Actor, can
 from tracker.errors import Conflict, InvalidInput, NotFound, TrackerError
 from tracker.queries import archive as reads
@@ -133,11 +142,11 @@ def _orders() -> dict[str, str]:
 def _sample(rules: ArchiveRules) -> str:
     """What a number looks like; "" while the pattern makes none."""
     try:
-        archiving.check_rules(rules)
+        check_rules(rules)
     except TrackerError:
         return ""
     unit = next(iter(rules.units.values()), "BGS")
-    return archiving.archive_no(rules, year=base.today().year, retention="D30", unit=unit, number=1)
+    return archive_no(rules, year=base.today().year, retention="D30", unit=unit, number=1)
 
 
 @blueprint.post("/settings")
@@ -239,7 +248,7 @@ def _item_catalogue(actor: Actor, year: int, retention: str, department: str, li
     names = {one.code: one.name_zh for one in reads.departments(session, actor.office_id)}
     return papers.item_catalogue(
         lines, reads.rules(session, actor.office_id), office=reads.office_name(session, actor.office_id)[0], year=year,
-        retention=papers.PERIOD_NAMES.get(retention, ""), unit=names.get(department, department), at=base.now(),
+        retention=PERIOD_NAMES.get(retention, ""), unit=names.get(department, department), at=base.now(),
         head=chain_head(session), zone=base.zone(),
     )  # fmt: skip
 

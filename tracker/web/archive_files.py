@@ -90,8 +90,8 @@ def volume_catalogue(
         title="卷内文件目录",
         cover=(
             ("全宗名称", rules.fonds_name or office), ("类目名称", unit), ("案卷题名", volume.title),
-            ("起止时间", days), ("保管期限", PERIOD_NAMES[volume.retention]), ("件 、 页数", f"{len(live)}件　{pages}".strip()),
-            ("档　　号", volume.archive_no),
+            ("起止时间", days), ("保管期限", PERIOD_NAMES[volume.retention]),
+            ("件 、 页数", f"{len(live)}件　{pages}".strip()), ("档　　号", volume.archive_no),
         ),
         head=VOLUME_HEAD,
         widths=VOLUME_WIDTHS,

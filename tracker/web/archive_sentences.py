@@ -13,8 +13,8 @@ ARCHIVE_SENTENCES: dict[str, str] = {
     "archive_unit_twice": N_("有两个部门用了同一个机构（问题）代码，请改成不同的。"),
     "archive_order": N_("没有这种分类顺序。"),
     "archive_pattern": N_(
-        "档号格式不对：必须各写一次 {year}、{period}、{unit}、{item}，可以用 {fonds}、{category}，件号位数写成 {item:04}；"
-        "归档文件和案卷的格式不能相同。"
+        "档号格式不对：必须各写一次 {year}、{period}、{unit}、{item}，可以用 {fonds}、{category}，"
+        "件号位数写成 {item:04}；归档文件和案卷的格式不能相同。"
     ),
     "archive_nothing": N_("请至少勾选一件。"),
     "archive_title": N_("题名必须填写，不超过300个字。"),

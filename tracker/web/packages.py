@@ -99,8 +99,10 @@ class Form:
 
     @property
     def nothing_chosen(self) -> bool:
-        return (self.scope == "part" and not self.part) or (self.scope == "dept" and not self.department) or (
-            self.scope == "some" and not self.some
+        return (
+            (self.scope == "part" and not self.part)
+            or (self.scope == "dept" and not self.department)
+            or (self.scope == "some" and not self.some)
         )
 
 
@@ -210,9 +212,7 @@ def cover(package_id: int) -> ResponseReturnValue:
     line = _line(actor, package_id)
     if not line.open:
         raise Conflict("package_not_ready")
-    return render_template(
-        "packages/cover.html", line=line, office=db.session.get(Office, actor.office_id), **_words()
-    )
+    return render_template("packages/cover.html", line=line, office=db.session.get(Office, actor.office_id), **_words())
 
 
 @blueprint.post("/<int:package_id>/again")
@@ -306,5 +306,3 @@ def _told(chunks: Ahead, engine: Engine, store: ObjectStore, now: datetime) -> I
         raise
     finally:
         chunks.close()
-
-

@@ -8,7 +8,7 @@ from flask import g
 
 from tracker.domain.rehearsal import plain_rung
 from tracker.queries.task_page import Card, Happening, PeriodChip
-from tracker.web.filters import piece_names, zh_en
+from tracker.web.filters import zh_en
 from tracker.web.locale import gettext
 from tracker.web.vocabulary import return_reasons, stale_words, version_words
 

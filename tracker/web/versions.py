@@ -135,9 +135,7 @@ def _elsewhere(version_id: int, problem: TrackerError | None = None) -> Response
         slot=version.evidence.slot,
         task=version.evidence.slot.task,
         uses=reads.uses_of(session, version.blob_id),
-        proposed=reads.wanted_elsewhere(
-            session, version, department_id=actor.department_id, today=base.today()
-        ),
+        proposed=reads.wanted_elsewhere(session, version, department_id=actor.department_id, today=base.today()),
         why=_why(),
         shared_limit=SHARED_LIMIT,
         version_words=words.version_words(),
