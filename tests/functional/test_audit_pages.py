@@ -172,3 +172,13 @@ def test_who_tries_a_name_that_nobody_has_is_on_record_without_it(
     assert (event.actor_id, event.address) == (None, "127.0.0.1")
     assert "Chun" not in json.dumps(event.data)
     assert office.office_id
+
+
+def test_what_is_printed_carries_the_head_of_the_log(session: Session, office: OfficeKit, login: Login) -> None:
+    client = login("legal_head")
+    for path in ("/overview", "/ledger/print", "/attention/print"):
+        seq, digest = chain_head(session)
+        session.rollback()
+        shown = client.get(path, follow_redirects=True).get_data(as_text=True)
+        assert f"第{seq}条" in shown, path
+        assert digest in shown, path

@@ -16,7 +16,7 @@ from tests.support import files
 from tests.support.clock import FROZEN, FrozenClock
 from tests.support.notices import advance, drafted, signed
 from tests.support.office import OfficeKit
-from tracker.models import Clock, Notice, Period, Task
+from tracker.models import AuditEvent, Clock, Notice, Period, Task
 from tracker.ports import ObjectStore
 from tracker.services import signing
 
@@ -205,6 +205,13 @@ def test_the_paper_names_all_fields(session: Session, office: OfficeKit, login: 
     assert "退回继续办理。还缺签字" in table["核查意见"]
     assert "约谈" in table["约谈记录"]
     assert table["销号人和日期"] == ""
+    last = session.scalars(
+        select(AuditEvent)
+        .where(AuditEvent.subject == "notice", AuditEvent.subject_id == number, AuditEvent.action != "notice.exported")
+        .order_by(AuditEvent.seq.desc())
+    ).first()
+    assert last is not None
+    assert table["审计日志"] == f"第{last.seq}条　{last.digest}"
     head.post("/language", data={"locale": "en"})
     assert head.get(f"/notices/{number}.docx").data == answer.data  # the notice is Chinese in every language
 

@@ -119,6 +119,19 @@ def chain_head(session: Session) -> tuple[int, str]:
     return (row.seq, row.digest) if row else (0, GENESIS)
 
 
+def link_of_notice(session: Session, notice_id: int) -> tuple[int, str]:
+    """(seq, digest) of the last thing done to a notice; (0, zeros) when nothing is on record. Exporting is nothing
+    done to it: the same notice is the same paper."""
+    row = session.execute(
+        select(AuditEvent.seq, AuditEvent.digest)
+        .where(AuditEvent.subject == "notice", AuditEvent.subject_id == notice_id)
+        .where(AuditEvent.action != "notice.exported")
+        .order_by(AuditEvent.seq.desc())
+        .limit(1)
+    ).one_or_none()
+    return (row.seq, row.digest) if row else (0, GENESIS)
+
+
 def stamps(session: Session, limit: int | None = None) -> list[Stamp]:
     """Time stamps over the chain, newest first."""
     rows = session.execute(

@@ -30,8 +30,8 @@ def notice_number(page: NoticePage) -> str:
     return page.row.reference or "督办〔　　〕　号（拟办稿）"
 
 
-def write_notice(page: NoticePage, zone: ZoneInfo) -> bytes:
-    """The notice with all that rules.md section 12 lists, as a .docx."""
+def write_notice(page: NoticePage, zone: ZoneInfo, link: tuple[int, str]) -> bytes:
+    """The notice with all that rules.md section 12 lists, as a .docx; `link`: of the audit log, of the last thing done to it."""
     signed = local_date(page.signed_at, zone) if page.signed_at else None
     paper = Paper(
         title=TITLE,
@@ -39,7 +39,7 @@ def write_notice(page: NoticePage, zone: ZoneInfo) -> bytes:
         to=page.row.owner_zh,
         letterhead=f"{page.office_zh}法治建设督办",
         imprint=Imprint("、".join((*(zh for zh, _ in page.cooperating), "存档")), page.office_zh, signed),
-        blocks=(*_matter(page), Signature(page.office_zh, signed), Grid(_course(page, zone), WIDTHS)),
+        blocks=(*_matter(page), Signature(page.office_zh, signed), Grid(_course(page, zone, link), WIDTHS)),
         at=page.steps[-1].at if page.steps else page.row.drafted_at,
     )
     return write_paper(paper)
@@ -65,7 +65,7 @@ def _matter(page: NoticePage) -> tuple[Block, ...]:
     )
 
 
-def _course(page: NoticePage, zone: ZoneInfo) -> tuple[tuple[str, ...], ...]:
+def _course(page: NoticePage, zone: ZoneInfo, link: tuple[int, str]) -> tuple[tuple[str, ...], ...]:
     def who(name: str, at: datetime | None) -> str:
         return f"{name}　{_moment(at, zone)}" if at else ""
 
@@ -78,6 +78,7 @@ def _course(page: NoticePage, zone: ZoneInfo) -> tuple[tuple[str, ...], ...]:
         ("核查意见", "\n".join(_told(step, zone) for step in page.verdicts)),
         *((("约谈记录", "\n".join(_told(step, zone) for step in talks)),) if talks else ()),
         ("销号人和日期", who(page.closed_by, page.closed_at) if page.row.state == "closed" else ""),
+        ("审计日志", f"第{link[0]}条　{link[1]}"),
     )
 
 

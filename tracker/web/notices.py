@@ -13,6 +13,7 @@ from tracker.domain.permissions import LEGAL, OWNERS, Action, Actor, can
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound, TrackerError
 from tracker.models import Notice, Period
 from tracker.queries import notices as reads
+from tracker.queries.audit import link_of_notice
 from tracker.queries.notices import NoticeFilter, NoticePage
 from tracker.queries.subjects import task_subject
 from tracker.services import notice_checks, notices
@@ -118,7 +119,7 @@ def paper(notice_id: int) -> ResponseReturnValue:
     from tracker.web.notice_paper import write_notice  # slow to load, and only this needs it
 
     page = _page(_load(notice_id))
-    body = write_notice(page, base.zone())
+    body = write_notice(page, base.zone(), link_of_notice(db.session(), page.row.id))
     note_export(base.current_actor(), "notice.exported", "notice", page.row.id, form="docx")
     response = Response(body, content_type=DOCX)
     name = f"duban-{page.year}-{page.number}.docx" if page.number else f"duban-draft-{page.row.id}.docx"

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from tracker import errors
 from tracker.db import db
+from tracker.queries.audit import chain_head
 from tracker.queries.calendar import load_calendar
 from tracker.web import base
 from tracker.web.locale import LOCALES, select
@@ -208,6 +209,10 @@ def _tentative_years() -> list[int]:
     return load_calendar(db.session()).missing_years(years)  # one statement, shared with every date on the page
 
 
+def _chain_mark() -> tuple[int, str]:
+    return chain_head(db.session())
+
+
 def _install_templates(app: Flask) -> None:
     @app.context_processor
     def everywhere() -> dict[str, Any]:
@@ -218,6 +223,7 @@ def _install_templates(app: Flask) -> None:
             "nav_entries": entries(app, person) if person else [],
             "section_tabs": section_tabs(app) if person else [],
             "tentative_years": _tentative_years() if person else [],
+            "chain_mark": _chain_mark,
             "locales": LOCALES,
             "locale": select(),
             "this_page": base.page_of_request(),
