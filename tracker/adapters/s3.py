@@ -13,6 +13,7 @@ from tracker import config, errors
 
 CHUNK = 256 << 10
 MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchVersion", "ResourceNotFound"}
+FULL = {"InsufficientStorage", "XMinioStorageFull"}
 NO_RETRY = urllib3.Retry(total=0, read=False, redirect=0)
 
 
@@ -24,7 +25,9 @@ def outside(missing: str = "blob_missing") -> Iterator[None]:
     except S3Error as error:
         if error.code in MISSING:
             raise errors.NotFound(missing) from error
-        raise errors.Unavailable("store_down", reason=error.code) from error
+        # It answers and cannot: a full disk, most often. Waiting alone does not help, so another sentence is due.
+        ails = error.code in FULL or error.response.status in {500, 507}
+        raise errors.Unavailable("store_ails" if ails else "store_down", reason=error.code) from error
     except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
         raise errors.Unavailable("store_down", reason=type(error).__name__) from error
 

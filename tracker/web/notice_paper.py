@@ -31,7 +31,10 @@ def notice_number(page: NoticePage) -> str:
 
 
 def write_notice(page: NoticePage, zone: ZoneInfo, link: tuple[int, str]) -> bytes:
-    """The notice with all that rules.md section 12 lists, as a .docx; `link`: of the audit log, of the last thing done to it."""
+    """The notice with all that rules.md section 12 lists, as a .docx.
+
+    `link`: number and digest, in the audit log, of the last thing done to it.
+    """
     signed = local_date(page.signed_at, zone) if page.signed_at else None
     paper = Paper(
         title=TITLE,
