@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.budget import BUDGETS
+from benchmarks.budget import BUDGETS, INFORMATIVE
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class Line:
     def missed(self) -> bool:
         budget = BUDGETS.get(self.name)
         if budget is None:
-            return False
+            return self.name not in INFORMATIVE  # nobody has said what it may cost
         if budget.ratio:
             return self.ours / self.floor > budget.limit
         return (self.ours - self.floor if budget.over_floor else self.ours) > budget.limit
 
     def tell(self) -> None:
-        ratio = f"{self.ours / self.floor:.1f}" if self.floor else "-"
+        ratio = f"{self.ours / self.floor:.2f}" if self.floor else "-"
         budget = BUDGETS.get(self.name)
-        words = ""
+        words = "  informative" if self.name in INFORMATIVE else "  NO BUDGET"
         if budget is not None:
             words = (
                 f"  budget {'floor + ' if budget.over_floor else ''}{'× ' if budget.ratio else ''}"

@@ -112,7 +112,7 @@ def resident(pid: int) -> float:
 
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[str, int, int, seaweed.Handle]]:
-    """(address, pid, an obligation of the contact, the store): gunicorn as the embedded run starts it."""
+    """(address, pid, an obligation of the contact, the store): gunicorn with the settings that are shipped."""
     store, port = seaweed.start(folder / "s3"), free_port()
     web: subprocess.Popen[bytes] | None = None
     try:
@@ -127,17 +127,8 @@ def served(folder: Path) -> Iterator[tuple[str, int, int, seaweed.Handle]]:
             "TRACKER_S3_ACCESS_KEY": store.access, "TRACKER_S3_SECRET_KEY": store.secret,
             "TRACKER_S3_BUCKET": "evidence", "MALLOC_ARENA_MAX": "2",
         }  # fmt: skip
-        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-        command += [
-            "--workers",
-            "1",
-            "--threads",
-            "16",
-            "--timeout",
-            "120",
-            "--no-control-socket",
-            "tracker.wsgi:app()",
-        ]
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"]
+        command += ["-c", "python:tracker.serving", "tracker.wsgi:app()"]
         with (folder / "web.log").open("wb") as log:
             web = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         address, until = f"http://127.0.0.1:{port}", time.monotonic() + 60

@@ -8,13 +8,15 @@ from flask_babel import Babel
 from flask_wtf import CSRFProtect
 
 from tracker import config, errors
+from tracker.adapters import spools
 from tracker.adapters.embedded.install import merged_environment
 from tracker.adapters.objects import MinioStore
 from tracker.config import BadSetting, Settings
 from tracker.db import db, engine_options, prepare_engine
 from tracker.ports import ObjectStore
-from tracker.web import filters, guard, locale, measure, register, responses
+from tracker.web import filters, guard, locale, measure, reading, register, responses
 
+SPOOL = "spool"  # below the data folder: files on their way into the store
 FORM_LIMIT = 16 << 20  # bytes of an ordinary form; uploads have a limit of their own
 
 
@@ -30,7 +32,9 @@ class NoStore:
 
 def make_store(settings: Settings) -> ObjectStore:
     """The object store that the settings name."""
-    return NoStore() if settings.store is None else MinioStore(settings.store)
+    if settings.store is None:
+        return NoStore()
+    return MinioStore(settings.store, spool=spools.prepare(settings.data / SPOOL))
 
 
 def create_app(settings: Settings | None = None, *, store: ObjectStore | None = None, testing: bool = False) -> Flask:
@@ -61,6 +65,7 @@ def create_app(settings: Settings | None = None, *, store: ObjectStore | None = 
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["settings"] = settings
+    app.extensions["spool"] = spools.prepare(settings.data / SPOOL)
     app.extensions["store"] = store or make_store(settings)
     db.init_app(app)
     with app.app_context():
@@ -72,6 +77,7 @@ def create_app(settings: Settings | None = None, *, store: ObjectStore | None = 
     guard.install(app)
     CSRFProtect(app)
     responses.install(app)
+    reading.install(app)
     filters.register(app)
     register(app)
     return app

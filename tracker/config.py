@@ -14,6 +14,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
+# Of one web process. A body is read by the thread that serves its request; `tracker.serving` is what gunicorn is told,
+# `tracker.web.reading` keeps a quarter of them for pages (decision 0006).
+WEB_THREADS = 32
+
+
 class BadSetting(Exception):
     """A setting has a value that cannot be used; the message names it."""
 

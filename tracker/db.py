@@ -5,7 +5,10 @@ from typing import Any
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, event
 
+from tracker.config import WEB_THREADS
 from tracker.models import Base
+
+POOL = {"pool_size": 10, "max_overflow": WEB_THREADS - 10}  # one connection for each thread, ten of them kept open
 
 # The rows stand on a plain declarative base; the extension lends session and engines and only needs its metadata.
 db = SQLAlchemy(metadata=Base.metadata)
@@ -14,8 +17,8 @@ db = SQLAlchemy(metadata=Base.metadata)
 def engine_options(url: str) -> dict[str, Any]:
     """Options for create_engine; SQLite waits for a writer instead of failing."""
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": 30, "check_same_thread": False}}
-    return {"pool_pre_ping": True, "pool_size": 10}
+        return {"connect_args": {"timeout": 30, "check_same_thread": False}, **POOL}
+    return {"pool_pre_ping": True, **POOL}
 
 
 def prepare_engine(engine: Engine) -> None:

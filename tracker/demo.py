@@ -18,7 +18,7 @@ import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from tracker import demo_time
+from tracker import demo_archive, demo_time
 from tracker.adapters.catalogue_files import read_rows
 from tracker.demo_material import MEDIA, Sheet, make
 from tracker.demo_plan import Item, Piece, Planner, number_of, shared, shown
@@ -315,7 +315,7 @@ def _tell_returned(session: Session, items: Sequence[Item], versions: dict[int, 
         if last.state != "returned" or last.decided_at is None or now - last.decided_at > timedelta(5):
             continue
         obligation = items[place].obligations[0]
-        for person in recipients(session, obligation.slot.task, ("contact",)):
+        for person in recipients(session, obligation.slot.task, ("contact",), local_date(now, OFFICE_ZONE)):
             tell(
                 session, office_id=last.office_id, recipient_id=person.id, kind="returned", now=last.decided_at,
                 period_id=obligation.period_id, version_id=last.id,
@@ -379,5 +379,6 @@ def _judge(session: Session, office: Office, people: dict[str, User], now: datet
     for period in periods:
         if not period.complete and period.start <= today:
             period.next_attention_at = now
+    demo_archive.archive_pages(session, office, people, now)
     session.commit()
     jobs.run(session, "sweep", as_of=now, clock=lambda: now, work=lambda: sweep(session, now=now).as_dict(now))

@@ -214,6 +214,7 @@ def notices_in_every_state(session: Session, office: Office, people: Mapping[str
         session.add(notice)
         session.flush()
         notices.note(session, notice, "drafted", actor=legal, now=notice.drafted_at)
+        settled.complete = False  # as it stood for the leader; from his signature on it is judged anew
         _go(session, people, notice, SETTLED, now)
     for period, course in zip(_late_periods(session, office, people, today), COURSES, strict=False):
         made = now - timedelta(days=course[0][1] + 1)

@@ -9,6 +9,7 @@ family into a status. Families:
     ├── Forbidden         the actor may not do this (403)
     ├── NotFound          no such thing, or not his to know of (404)
     ├── Conflict          true a moment ago, no longer (409)
+    ├── Busy              too much at once; the same again a little later (429)
     └── Unavailable       an outside part does not answer; nothing changed (503)
 """
 
@@ -36,6 +37,10 @@ class NotFound(TrackerError):
 
 class Conflict(TrackerError):
     """Somebody else was quicker, or the thing is no longer in the state the actor saw."""
+
+
+class Busy(TrackerError):
+    """There is no room for it just now; nothing changed. `after` in data: seconds after which to ask again."""
 
 
 class Unavailable(TrackerError):

@@ -1,6 +1,7 @@
 """The passes of the machine with their parts joined: what the command line and the workers both run."""
 
 import os
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO, cast
@@ -18,6 +19,7 @@ from tracker.adapters.sealing import FernetSealer
 from tracker.config import Settings, TsaSettings, install_id
 from tracker.db import db
 from tracker.domain.backups import Keep, to_keep
+from tracker.errors import Conflict, Unavailable
 from tracker.ports import Poster
 from tracker.services import backup, clock_watch, custody_check, custody_locks, jobs, removals, renditions, stamping
 from tracker.services.backup import BackupResult
@@ -122,33 +124,55 @@ def run_custody_locks(app: Flask, now: datetime, *, everything: bool = False) ->
 
 
 def back_up(app: Flask, folder: BackupFolder, now: datetime, keep: Keep | None = None) -> BackupResult:
-    """One backup into `folder`, on record; then those that need not stay go."""
+    """One backup into `folder`, on record; then those that need not stay go.
+
+    Conflict("backup_busy"), and nothing on record, while somebody else writes there.
+    """
     settings: Settings = app.extensions["settings"]
     session, store = db.session(), app.extensions["store"]
     env = plain_settings(merged_environment(os.environ), encrypted=folder.vault.encrypted)
+    trouble: Unavailable | None = None
 
     def work() -> BackupResult:
-        with folder.writing():
-            result = backup.make(db.engine, store, folder, settings=env, now=now, clock=clock.now)
-            stamps = {one.made_at: one.stamp for one in folder.snapshots()}
-            kept = {stamps[instant] for instant in to_keep(stamps, keep or Keep(), settings.timezone)}
-            result.removed_backups, result.removed_objects = folder.prune(kept | {result.stamp})
+        if trouble is not None:
+            raise trouble
+        result = backup.make(db.engine, store, folder, settings=env, now=now, clock=clock.now)
+        stamps = {one.made_at: one.stamp for one in folder.snapshots()}
+        kept = {stamps[instant] for instant in to_keep(stamps, keep or Keep(), settings.timezone)}
+        result.removed_backups, result.removed_objects = folder.prune(kept | {result.stamp})
         return result
 
-    return backup.recorded(session, kind="backup", folder=str(folder.path), clock=clock.now, work=work)
+    with ExitStack() as ours:
+        try:
+            ours.enter_context(folder.writing())
+        except Unavailable as error:  # a folder that cannot be written is a failure, a busy one is none
+            trouble = error
+        return backup.recorded(session, kind="backup", folder=str(folder.path), clock=clock.now, work=work)
 
 
 def run_backup(app: Flask, now: datetime) -> dict[str, Any]:
-    """The nightly backup as of `now`; nothing where no folder is set."""
+    """The night's backup as of `now`; nothing, not even a record, where no folder is set or none is owed.
+
+    {} as well while somebody else is writing there.
+    """
     settings: Settings = app.extensions["settings"]
-    wanted = settings.backup
+    session, wanted = db.session(), settings.backup
     if wanted is None:
+        return {}
+    owed = backup.is_owed(session, folder=str(wanted.folder), now=now, zone=settings.timezone)
+    session.rollback()
+    if not owed:
         return {}
 
     def work() -> dict[str, Any]:
-        return vars(back_up(app, open_backups(wanted), now))
+        try:
+            return vars(back_up(app, open_backups(wanted), now))
+        except Conflict as busy:
+            if busy.code != "backup_busy":
+                raise
+            return {}
 
-    return jobs.run(db.session(), "backup", as_of=now, clock=clock.now, work=work)
+    return jobs.run(session, "backup", as_of=now, clock=clock.now, work=work)
 
 
 def run_renditions(app: Flask, now: datetime) -> dict[str, Any]:

@@ -44,7 +44,8 @@ SCHEDULE = {
     "packages": {"task": "packages", "schedule": PACKAGES_EVERY, "options": {"expires": PACKAGES_EVERY}},
     "removals": {"task": "removals", "schedule": crontab(minute="*/5"), "options": {"expires": 300}},
     "what was removed stays away": {"task": "removals_all", "schedule": crontab(hour="3", minute="5")},
-    "backup": {"task": "backup", "schedule": crontab(hour="1", minute="30")},
+    # Due at half past one (domain.backups.NIGHT); what was missed or killed is caught up at the next look.
+    "backup": {"task": "backup", "schedule": crontab(minute="*/30"), "options": {"expires": 1800}},
     "time stamp of the log": {"task": "stamp", "schedule": crontab(minute="23"), "options": {"expires": 3600}},
     "watch the clock": {"task": "watch_clock", "schedule": crontab(minute="*/5"), "options": {"expires": 300}},
     "litter": {"task": "litter", "schedule": crontab(hour="4", minute="20")},

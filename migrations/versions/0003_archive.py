@@ -1,5 +1,7 @@
 """The archive: uploads in parts, custody, packages, filing, time stamps, backups"""
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -431,6 +433,17 @@ def upgrade() -> None:
     op.create_index("ix_audit_event_action", "audit_event", ["action", "seq"], unique=False)
     op.create_index("ix_audit_event_at", "audit_event", ["at", "seq"], unique=False)
     protect_log()
+
+    # Replaced plans, drafts after a return and void proofs are judged otherwise now: the next sweep looks at everything.
+    task = sa.table("task", sa.column("id", sa.Integer), sa.column("active", sa.Boolean))
+    period = sa.table(
+        "period", sa.column("task_id", sa.Integer), sa.column("next_attention_at", sa.DateTime(timezone=True))
+    )
+    op.execute(
+        period.update()
+        .where(period.c.task_id.in_(sa.select(task.c.id).where(task.c.active == sa.true())))
+        .values(next_attention_at=datetime(2000, 1, 1, tzinfo=UTC))
+    )
 
 
 def downgrade() -> None:

@@ -1,11 +1,13 @@
 """Story 2 in a real browser: the clerk drops real files with Chinese names, dates and submits them, sees the light."""
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from docx import Document
+from flask import Flask
 from openpyxl import Workbook
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
@@ -15,8 +17,17 @@ from reportlab.pdfgen.canvas import Canvas
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.support import evidence as acts
+from tests.support import files
+from tests.support.clock import FROZEN
 from tests.support.office import PASSWORD, OfficeKit
-from tracker.models import Version
+from tests.support.passing import SENDER, mailer
+from tracker.adapters.embedded import mailsink
+from tracker.models import Evidence, Version
+from tracker.ports import ObjectStore
+from tracker.services.delivery import deliver
+from tracker.services.sweep import sweep
+from tracker.web.mail import renderer
 
 
 def make_files(folder: Path) -> dict[str, Path]:
@@ -129,6 +140,75 @@ def test_a_clerk_answers_a_period(page: Page, office: OfficeKit, session: Sessio
     session.rollback()
     states = sorted(session.scalars(select(Version.state)))
     assert states == ["draft", "draft", "submitted", "withdrawn"]
+
+
+@pytest.fixture
+def returned(
+    app: Flask, office: OfficeKit, session: Session, store: ObjectStore, smtp_sink: mailsink.Handle, live_server: str
+) -> int:
+    """October's ledger was sent back, and this morning's mail says so; the mailbox is that of the embedded run."""
+    october = office.obligation(session, "T02-E1", "M10")
+    file = acts.received(store, files.pdf("十月"), "网格巡查台账（十月）.pdf")
+    key = acts.returned(session, office, acts.submitted(session, office, october, file, FROZEN), FROZEN).id
+    session.commit()
+    app.extensions["settings"] = replace(app.extensions["settings"], demo=True, mail_sink=True)
+    sweep(session, now=FROZEN)
+    with app.app_context():
+        sent = deliver(
+            session, now=FROZEN, open_mailer=mailer(smtp_sink), render=renderer(session, live_server), sender=SENDER,
+            install="test",
+        )  # fmt: skip
+    assert sent.sent
+    return key
+
+
+def test_from_the_mail_to_an_answered_return(
+    page: Page, office: OfficeKit, session: Session, returned: int, tmp_path: Path
+) -> None:
+    """The mail's link asks who it is, opens the task at the right place, and the return gets its second version."""
+    page.goto("/mailbox/")
+    page.locator("tr", has_text="contact@office.example").get_by_role("link").click()
+    letter = page.frame_locator("iframe.letter")
+    expect(letter.locator("body")).to_contain_text("网格巡查月报")
+    with page.expect_popup() as opened:
+        letter.locator("a[href*='/tasks/2026/T02?period=M10']").first.click()
+    task = opened.value
+    task.wait_for_url("**/login?next=**")
+    task.fill("[name=email]", "contact@office.example")
+    task.fill("[name=password]", PASSWORD)
+    task.press("[name=password]", "Enter")
+    task.wait_for_url("**/tasks/2026/T02?period=M10*")
+
+    # What was wrong stands beside the file, and the corrected one is put in its place.
+    sent_back = task.locator(f"#v-{returned}")
+    expect(sent_back.locator(".note")).to_contain_text("R02")
+    expect(sent_back.locator(".quote")).to_have_text("请补盖章后重新提交")
+    mended = tmp_path / "网格巡查台账（十月，已盖章）.pdf"
+    mended.write_bytes(files.pdf("十月，已盖章"))
+    task.check("#no-secret")
+    sent_back.locator(".mend input[type=file]").first.set_input_files(str(mended))
+    draft = task.locator("[data-draft]")
+    expect(draft).to_have_count(1)
+    draft.locator("[name^=doc_date]").fill("2026-11-02")
+    draft.locator(".fill").click()
+    draft.locator("[name=version]").check()
+    task.click("#submit-button")
+    expect(task.locator("#flashes")).to_contain_text("已提交 1 份材料")
+
+    # One item, two versions: the second waits, the first one stays to be read with what was said of it.
+    second = task.locator(".file", has_text="已盖章")
+    expect(second).to_contain_text("第 2 版")
+    expect(second.locator(".l").first).to_have_text("待审核")
+    second.get_by_text("历史版本（1）").click()
+    earlier = second.locator(".earlier li")
+    expect(earlier).to_contain_text("第 1 版 网格巡查台账（十月）.pdf")
+    expect(earlier).to_contain_text("请补盖章后重新提交")
+    second.get_by_role("link", name="版本与比较").click()
+    task.wait_for_url("**/evidence/*/versions")
+    expect(task.locator("main")).to_contain_text("网格巡查台账（十月）.pdf")
+    session.rollback()
+    item = session.scalars(select(Evidence)).one()
+    assert [(version.number, version.state) for version in item.versions] == [(1, "returned"), (2, "submitted")]
 
 
 def test_bad_files_are_told_and_a_broken_line_is_tried_again(

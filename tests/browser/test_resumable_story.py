@@ -25,6 +25,7 @@ from tests.support.real_web import RealWeb
 from tracker.adapters.embedded import seaweed
 from tracker.models import Blob, Upload, Version, evidence_obligation
 from tracker.ports import ObjectStore
+from tracker.web import reading
 
 MB = 1 << 20
 # Parts leave the page only as far as the test lets them: after `line.let(n)` the next ones wait, unsent, for more.
@@ -178,6 +179,16 @@ def test_after_a_reload_only_what_is_missing_is_sent(page: Page, slot: str, tmp_
     expect(card.get_by_role("heading")).to_have_text("有 1 个文件没有传完")
     expect(card).to_contain_text(re.compile(r"已传 1\d\.\d MB / 26\.0 MB"))
 
+    # From anywhere else there is a way back to it.
+    page.goto("/tasks/2026/T02?period=M10")
+    expect(page.locator("#unfinished-elsewhere")).to_have_text("另有 1 个文件在别处没有传完")
+    page.goto("/my")
+    page.get_by_role("link", name="有 1 个文件没有传完").click()
+    expect(page.locator("section.card h2")).to_have_text("录像.zip")
+    page.get_by_role("link", name="去任务页接着传").click()
+    page.check("#no-secret")
+    expect(page.locator("#unfinished-elsewhere")).to_be_hidden()
+
     page.set_input_files("#unfinished input[type=file]", str(other))
     expect(card).to_contain_text("这不是同一个文件：要选的是“录像.zip”，选到的是“别的.zip”。")
     other.rename(tmp_path / "weg")
@@ -216,6 +227,125 @@ def test_a_file_that_the_browser_remembers_goes_on_with_one_click(page: Page, sl
     page.get_by_role("button", name="继续").click()
     expect(page.locator(f"{slot} [data-draft]")).to_contain_text("走访录像.zip")
     assert [first, *arrived(page, 1)] in ([1, 2], [2, 1])
+
+
+class Laptop:
+    """What the machine does around a page."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page.context.new_cdp_session(page)
+        self._page.send("Network.enable")
+
+    def speed(self, upload: int) -> None:
+        """So many bytes a second may leave this page from now on; -1: as many as there are."""
+        speeds = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload}
+        self._page.send("Network.emulateNetworkConditions", speeds)
+
+    def lid(self, state: str) -> None:
+        """frozen, active"""
+        self._page.send("Page.setWebLifecycleState", {"state": state})
+
+
+PACE = re.compile(r"^([\d.]+) MB / 26\.0 MB · ([\d.]+) MB/秒 · 剩余 (\d+) 秒$")
+
+
+def test_a_line_says_how_fast_it_goes_and_how_long_it_takes(page: Page, slot: str, tmp_path: Path) -> None:
+    recording = tmp_path / "录像.zip"
+    recording.write_bytes(archive(26 * MB))
+    laptop = Laptop(page)
+    laptop.speed(2 * MB)
+    page.set_input_files(f"{slot} .drop input[multiple]", str(recording))
+    told = page.locator(f"{slot} .going .told")
+    expect(told).to_have_text(PACE)
+    expect(page.locator("#upload-all .all-pace")).to_have_text(PACE)
+    # What it says is so: no faster than the line, and as long as what is left takes at that speed.
+    found = PACE.search(page.evaluate("(element) => element.textContent", told.element_handle()))
+    assert found
+    done, speed, left = map(float, found.groups())
+    assert 0 < speed < 4
+    assert abs(left - (26 - done) / speed) <= 0.1 * left + 1
+    percent = page.locator(f"{slot} .going .percent")
+    expect(percent).to_have_text(re.compile(r"^\d+%$"))
+    laptop.speed(-1)
+    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip")
+
+
+def test_a_laptop_that_slept_goes_on_by_itself(
+    browser: BrowserContext, office: OfficeKit, session: Session, tmp_path: Path
+) -> None:
+    page = browser.new_page()
+    page.on("pageerror", lambda error: pytest.fail(f"the page's script failed: {error}"))
+    page.clock.install()
+    page.add_init_script(LINE)
+    sign_in(page)
+    page.goto("/tasks/2026/T01?period=Q4")
+    page.check("#no-secret")
+    slot = slot_of(session, office, "T01-E2", "Q4")
+    recording = tmp_path / "录像.zip"
+    recording.write_bytes(archive(30 * MB))
+    let(page, 1)
+    page.set_input_files(f"{slot} .drop input[multiple]", str(recording))
+    arrived(page, 1)
+    # The lid closes on parts that are on their way: the line falls silent without a word, the page stands still.
+    laptop = Laptop(page)
+    laptop.speed(1)
+    let(page, ALL)
+    page.evaluate(
+        "for (const name of ['freeze', 'resume']) document.addEventListener(name, () => (window[name] = true))"
+    )
+    laptop.lid("frozen")
+    laptop.lid("active")
+    page.wait_for_function("window.freeze && window.resume")
+    page.clock.fast_forward("20:00")  # it is much later all of a sudden
+    expect(page.locator(f"{slot} .going")).to_contain_text("秒后自动重试")
+    laptop.speed(-1)
+    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip")
+    assert sorted(arrived(page, 4)) == [1, 2, 3, 4], "a part that had arrived was sent again"
+    session.rollback()
+    with recording.open("rb") as file:
+        assert session.scalars(select(Blob.sha256)).one() == hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def test_a_short_pause_while_the_server_checks_is_not_the_end(page: Page, slot: str, tmp_path: Path) -> None:
+    recording = tmp_path / "录像.zip"
+    recording.write_bytes(archive(9 * MB))
+    asked: list[str] = []
+
+    def finish(route: Any) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:  # somebody is at it already
+            route.fulfill(status=202, json={"state": "finishing"})
+        else:
+            route.continue_()
+
+    page.route("**/finish", finish)
+    with page.expect_response("**/finish"):
+        page.set_input_files(f"{slot} .drop input[multiple]", str(recording))
+    expect(page.locator(f"{slot} .going")).to_contain_text("正在核对和保存")
+    # All at once: the page looks at the server every second and a half.
+    page.evaluate("""() => {
+        document.querySelector("#upload-all .all-pause").click();
+        document.querySelector("#upload-all .all-go").click();
+    }""")
+    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip")
+    assert len(asked) == 2
+
+
+def test_a_server_with_its_hands_full_is_asked_again(
+    page: Page, slot: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recording = tmp_path / "录像.zip"
+    recording.write_bytes(archive(26 * MB))
+    let(page, 1)
+    page.set_input_files(f"{slot} .drop input[multiple]", str(recording))
+    arrived(page, 1)
+    monkeypatch.setattr(reading, "AGAIN", 1)
+    monkeypatch.setattr(reading, "places", reading.Places(0))
+    let(page, ALL)
+    expect(page.locator(f"{slot} .going")).to_contain_text("服务器正在接收很多文件")
+    monkeypatch.setattr(reading, "places", reading.Places(1))  # one part at a time, whoever asks
+    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip")
+    assert sorted(arrived(page, 4)) == [1, 2, 3, 4]
 
 
 def test_the_digest_for_houses_without_https_is_the_real_one(page: Page, slot: str) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.support.servers import count, imap, put, report
+from tracker.adapters import bounces
 from tracker.adapters.bounces import open_box, parse_report
 from tracker.adapters.embedded.process import LOOPBACK, free_port
 from tracker.config import BounceSettings
@@ -71,3 +73,37 @@ def test_a_report_that_was_cut_off_after_the_headers_still_counts() -> None:
     found = parse_report(cut, "1")
     assert found is not None
     assert found.status == "5.1.1"
+
+
+def look(box: BounceSettings) -> list[str]:
+    with open_box(box) as opened:
+        return [found.message_id for found in opened.reports()]
+
+
+def test_others_reports_never_stand_in_the_way_of_ours(box: BounceSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounces, "MOST", 2)
+    for number in range(3):
+        put(box, report(f"<{number}@somebody.else.example>"))
+    put(box, report(OURS))
+    assert look(box) == [OURS]
+    assert count(box, "INBOX", "UNSEEN") == 4
+
+
+def test_others_reports_are_fetched_once_and_stay_unread(box: BounceSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if ours is the oldest of all."""
+    monkeypatch.setattr(bounces, "MOST", 2)
+    put(box, report(OURS))
+    for number in range(3):
+        put(box, report(f"<{number}@somebody.else.example>"))
+    assert [look(box), look(box)] == [[], [OURS]]
+    fetched: list[str] = []
+    real = bounces.ImapBounceBox._do
+
+    def note(self: bounces.ImapBounceBox, command: str, *args: str) -> Any:
+        fetched.append(command)
+        return real(self, command, *args)
+
+    monkeypatch.setattr(bounces.ImapBounceBox, "_do", note)
+    assert look(box) == [OURS]
+    assert fetched.count("FETCH") == 1
+    assert count(box, "INBOX", "UNSEEN") == 4

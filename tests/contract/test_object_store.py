@@ -272,3 +272,13 @@ def read_when_back(store: MinioStore, key: str, patience: float = 30) -> bytes:
         except errors.Unavailable:
             assert time.monotonic() < until
             time.sleep(0.1)
+
+
+def test_a_probe_that_cannot_be_cleared_away_has_its_answer(store: MinioStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy store answers the question and is too slow for the clearing: nothing is refused because of it."""
+
+    def slow(_key: str, _ticket: str) -> None:
+        raise errors.Unavailable("store_down", reason="ReadTimeoutError")
+
+    monkeypatch.setattr(store, "drop_parts", slow)
+    assert store.checks_checksums() is True

@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from tests.support import stuck_celery
 from tests.support.databases import Database
 from tests.support.killing import ROOT, environment, run
 from tests.support.office import PASSWORD
@@ -76,8 +77,12 @@ def worker(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A real Celery worker, as the product starts it."""
     env = environment(tmp_path, database, smtp_sink.url, TRACKER_REDIS_URL=broker.url)
-    command = [sys.executable, "-m", "celery", "-A", "workers.celery_app", "worker", "--pool", "threads"]
-    with (tmp_path / "worker.log").open("wb") as log:
+    yield from _worker(env, tmp_path, "workers.celery_app")
+
+
+def _worker(env: dict[str, str], folder: Path, application: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "celery", "-A", application, "worker", "--pool", "threads"]
+    with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen([*command, "--concurrency", "2"], env=env, cwd=ROOT, stdout=log, stderr=log)
     yield process
     process.terminate()
@@ -86,6 +91,15 @@ def worker(
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def stuck_worker(
+    database: Database, smtp_sink: mailsink.Handle, tmp_path: Path, broker: valkey.State
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker as large as the product's, whose long passes never come to an end."""
+    more = {"TRACKER_REDIS_URL": broker.url, "TEST_STUCK": str(tmp_path / "stuck")}
+    yield from _worker(environment(tmp_path, database, smtp_sink.url, **more), tmp_path, "tests.support.stuck_celery")
 
 
 def ring(broker: valkey.State, job: str) -> None:
@@ -118,3 +132,19 @@ def test_a_wiped_and_restarted_redis_costs_one_ring_of_the_bell(
         assert worker.poll() is None
     finally:
         handle.stop()
+
+
+def test_sweep_and_delivery_never_wait_behind_long_passes(
+    stuck_worker: subprocess.Popen[bytes], broker: valkey.State, engine: Engine, tmp_path: Path, store: ObjectStore
+) -> None:
+    for _ in range(3):
+        for job in stuck_celery.LONG:
+            ring(broker, job)
+    wait_for(lambda: len(list((tmp_path / "stuck").glob("*"))) == len(stuck_celery.LONG), "the long passes")
+    ring(broker, "sweep")
+    ring(broker, "deliver")
+    wait_for(lambda: passes(engine, "sweep") == 1 and passes(engine, "deliver") == 1, "sweep and delivery")
+    # One at a time of each name: a bell that rings while it is answered says nothing new.
+    begun = (tmp_path / "stuck").glob("*")
+    assert {path.name: path.read_text() for path in begun} == dict.fromkeys(stuck_celery.LONG, "begun\n")
+    assert stuck_worker.poll() is None

@@ -5,19 +5,28 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session
 
-from tests.support import passing
+from tests.support import evidence as give
+from tests.support import files, passing
+from tests.support import requests as asking
+from tests.support.fleet import Fleet
+from tests.support.office import OfficeKit
 from tests.support.passing import mails
 from tests.support.rounds import DAY, Round, Rounds
+from tracker.adapters.embedded import valkey
 from tracker.adapters.embedded.mailsink import Fault
-from tracker.models import Digest, Outbox, Reminder, User
+from tracker.adapters.embedded.process import free_port
+from tracker.models import Digest, JobRun, Notice, Obligation, Outbox, Reminder
+from tracker.ports import ObjectStore
 from tracker.queries.calendar import load_calendar
+from tracker.services import requests
 
 LOOSE = {"check_same_thread": False}
 WEEK_LATER = DAY + timedelta(8)  # Tuesday the 20th
@@ -174,16 +183,103 @@ def test_a_poisoned_row_stops_nobody_else(rounds: Rounds) -> None:
     assert torn.ledger() == owed
 
 
-def test_what_was_done_meanwhile_is_not_told(rounds: Rounds) -> None:
+def work_through(session: Session, kit: OfficeKit, store: ObjectStore, now: datetime) -> None:
+    """Everything that anybody waits for in that night is settled, each in one of the ways that there are."""
+    asked = requests.ask_waiver(
+        session, actor=kit.actor(session, "contact"), period_id=kit.period(session, "T01", "Q3").id,
+        reason="本期没有安排", now=now,
+    )  # fmt: skip
+    asking.decided(session, kit, asked, now)
+    asking.decided(
+        session, kit, asking.extension(session, kit, kit.period(session, "T02", "M09"), date(2026, 10, 23), now), now
+    )
+    asking.decided(
+        session, kit, asking.zero(session, kit, kit.obligation(session, "T02-E1", "M07"), now, "dept_head"), now
+    )
+    settled = {kit.period(session, task, no).id for task, no in (("T01", "Q3"), ("T02", "M09"), ("T02", "M07"))}
+    waiting = select(Outbox.period_id).where(Outbox.settled_at.is_(None), Outbox.period_id.is_not(None))
+    owed = (
+        select(Obligation)
+        .where(Obligation.period_id.in_(waiting), Obligation.period_id.not_in(settled))
+        .where(Obligation.required.is_(True), Obligation.state != "filled")
+        .order_by(Obligation.end, Obligation.id)
+    )
+    while (obligation := session.scalars(owed.limit(1)).first()) is not None:
+        who = "legal_head" if obligation.period.task.code == "T04" else "contact"
+        file = give.received(store, files.pdf(f"{obligation.id}/{obligation.accepted}"))
+        give.accepted(session, kit, obligation, file, now, who)
+        session.flush()
+
+
+def test_what_was_done_meanwhile_is_not_told(rounds: Rounds, store: ObjectStore) -> None:
     torn = rounds.fresh(swept=True)
-    with torn.engine.begin() as connection:  # a night's worth of work by everybody, below the services
-        connection.execute(text("UPDATE period SET complete = true, light = 'green', reasons = '[\"complete\"]'"))
-        connection.execute(text("UPDATE obligation SET stale_reasons = '[]', soon_stale = false, missing = 0"))
-        connection.execute(text("UPDATE notice SET state = 'cancelled', open_period_id = NULL"))
+    at_work = passing.at(DAY, 7, 0)
+    with Session(torn.engine) as session:
+        work_through(session, torn.kit, store, at_work)
+        session.commit()
     morning(torn, DAY)
     with Session(torn.engine) as session:
-        left = session.execute(select(Outbox.kind, Outbox.outcome).where(Outbox.kind != "weekly")).all()
-        leaders = set(session.scalars(select(User.email).where(User.role.in_(("deputy", "director", "secretary")))))
-    assert {row[1] for row in left} == {"moot"}
-    # The leaders' page of the week says that all is well; nobody else hears anything.
-    assert {str(mail["To"]) for mail in mails(torn.sink)} <= leaders
+        rows = session.execute(select(Outbox.kind, Outbox.outcome).where(Outbox.created_at < at_work)).all()
+        # Of the night only the leaders' page of the week is left. Who worked hears what became of it.
+        assert Counter(row[1] for row in rows if row[0] != "weekly").keys() == {"moot"}
+        kinds = set(session.scalars(select(Outbox.kind).where(Outbox.outcome == "sent")))
+    assert kinds <= {"weekly", "accepted", "decided"}
+    pressing = [
+        word for mail in mails(torn.sink) for word in ("逾期", "待补", "临期", "督办") if word in mail["Subject"]
+    ]
+    assert pressing == []
+    night(torn, DAY + timedelta(1))
+    with Session(torn.engine) as session:
+        assert set(session.scalars(select(Notice.state))) == {"cancelled"}
+
+
+def at_work(one: Round) -> bool:
+    """Whether a pass has begun and not ended."""
+    with Session(one.engine) as session:
+        return bool(session.scalar(select(func.count()).where(JobRun.finished_at.is_(None))))
+
+
+def passes(one: Round) -> int:
+    with Session(one.engine) as session:
+        return session.scalar(select(func.count()).where(JobRun.finished_at.is_not(None), JobRun.error == "")) or 0
+
+
+@pytest.mark.timeout(240)
+def test_processes_that_outlive_a_week_without_redis_go_on_where_they_stood(rounds: Rounds, tmp_path: Path) -> None:
+    """A real beat and real workers, which are not started anew: Redis goes for eight days and comes back empty."""
+    whole = rounds.fresh(swept=True)
+    night(whole, WEEK_LATER)
+    morning(whole, WEEK_LATER)
+    owed, expected = whole.ledger(), set(whole.taken())
+    torn, state, hands = rounds.fresh(swept=True), valkey.new_state(), tmp_path / "now"
+    before = torn.ledger()
+
+    def turn(day: date, hour: int, minute: int) -> None:
+        """The clock of every process at once."""
+        later = hands.with_suffix(".new")
+        later.write_text(passing.at(day, hour, minute).isoformat(), encoding="ascii")
+        later.replace(hands)
+
+    turn(DAY, 0, 10)
+    redis = valkey.start(tmp_path / "redis", state)
+    with Fleet(torn.env | {"TRACKER_REDIS_URL": state.url, "TEST_NOW": str(hands)}, tmp_path, free_port()) as machines:
+        machines.start("beat1", "worker1", "worker2")
+        machines.until(lambda: passes(torn) > 1, "passes while there is a Redis")
+        redis.stop()
+        lost = [tmp_path / f"{name}.log" for name in ("beat1", "worker1", "worker2")]
+        machines.until(lambda: all("onnection" in log.read_text(errors="replace") for log in lost), "the loss")
+        machines.until(lambda: not at_work(torn), "the last pass")
+        done = passes(torn)
+        for number in range(1, 9):
+            turn(DAY + timedelta(number), 0, 10)
+        assert (passes(torn), torn.ledger()) == (done, before)
+        redis = valkey.start(tmp_path / "another", state)  # the same address, nothing in it
+        try:
+            machines.until(lambda: torn.ledger() == owed and not at_work(torn), "what the week had left")
+            turn(WEEK_LATER, 8, 40)
+            machines.until(lambda: set(torn.taken()) == expected, "the mails of that morning")
+            assert all(process.poll() is None for process in machines.running.values())
+        finally:
+            redis.stop()
+    assert torn.count(Reminder) == len(owed)
+    assert set(digests(torn).values()) == {1}

@@ -3,14 +3,21 @@
 import io
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tracker.models import AuditEvent, CalendarYear, Department, Period, Task, User
+from tests.support.clock import FROZEN, FrozenClock
+from tracker.adapters.embedded import valkey
+from tracker.models import AuditEvent, CalendarYear, Department, JobRun, Period, Task, User
 
 ADMIN = (
     "/admin/people",
@@ -210,8 +217,6 @@ def test_year_without_table_is_announced_and_can_be_started(client: FlaskClient,
 
 
 def test_test_mail_shows_what_the_server_says(client: FlaskClient, login: Any, smtp_sink: Any, app: Any) -> None:
-    from dataclasses import replace
-
     from tracker.config import parse_smtp
 
     login("sysadmin")
@@ -222,3 +227,59 @@ def test_test_mail_shows_what_the_server_says(client: FlaskClient, login: Any, s
     assert answer.status_code == 200
     assert "sysadmin@office.example" in answer.text
     assert "250" in answer.text
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[valkey.Handle]:
+    handle = valkey.start(tmp_path / "redis", valkey.new_state())
+    yield handle
+    handle.stop()
+
+
+def _part(page: str, name: str) -> str:
+    """The line or card of one part of the machine."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page.split(name, 1)[1][:400]).split())
+
+
+def test_the_system_page_says_what_is_dead(
+    app: Any, client: FlaskClient, login: Any, session: Session, frozen: FrozenClock, broker: valkey.Handle
+) -> None:
+    app.extensions["settings"] = replace(app.extensions["settings"], redis_url=broker.url)
+    for job in ("sweep", "deliver"):
+        at = frozen.now - timedelta(minutes=3)
+        session.add(JobRun(job=job, as_of=at, started_at=at, finished_at=at, result={"examined": 7}))
+    session.commit()
+    login("sysadmin")
+    page = client.get("/admin/system").text
+    assert _part(page, "每日检查（到期、过期、提醒）").startswith("正常 3分钟前")
+    assert "检查 7 个期次" in page
+    assert _part(page, "任务队列（Redis）").startswith("正常")
+    assert _part(page, "后台进程（worker）").startswith("没有在线")
+    assert _part(page, "定时进程（beat）").startswith("正常")
+    with redis.Redis.from_url(broker.url) as worker, worker.pubsub() as ear:
+        ear.psubscribe("/0.celery.pidbox")  # what a worker listens to
+        ear.get_message(timeout=5)
+        assert _part(client.get("/admin/system").text, "后台进程（worker）").startswith("在线")
+    broker.stop()
+    frozen.advance(hours=1)  # nothing has run since
+    login("sysadmin")
+    page = client.get("/admin/system").text
+    assert _part(page, "每日检查（到期、过期、提醒）").startswith("太久没有运行")
+    assert _part(page, "发送提醒邮件").startswith("太久没有运行")
+    assert _part(page, "任务队列（Redis）").startswith("连不上")
+    assert _part(page, "后台进程（worker）").startswith("不知道")
+    assert _part(page, "定时进程（beat）").startswith("没有动静 63分钟前")
+    session.add(JobRun(job="sweep", as_of=frozen.now, started_at=frozen.now, error="OperationalError"))
+    session.commit()
+    page = client.get("/admin/system").text
+    assert _part(page, "每日检查（到期、过期、提醒）").startswith("上次出错")
+    assert "OperationalError" in page
+
+
+def test_lists_of_the_system_page_are_english_in_english(client: FlaskClient, login: Any, session: Session) -> None:
+    at, result = FROZEN - timedelta(minutes=3), {"examined": 7, "became_overdue": 2, "failed": 0}
+    session.add(JobRun(job="sweep", as_of=at, started_at=at, finished_at=at, result=result))
+    session.commit()
+    login("sysadmin")
+    client.post("/language", data={"locale": "en", "next": "/"})
+    assert "7 periods examined, 2 overdue, 0 failed" in client.get("/admin/system").text

@@ -22,7 +22,7 @@ from tracker.cli.main import cli
 from tracker.models import AuditEvent, TimeStamp
 from tracker.ports import ObjectStore
 from tracker.queries.audit import chain_head
-from tracker.services import calendar_admin
+from tracker.services import audit, calendar_admin
 
 
 @pytest.fixture
@@ -182,3 +182,28 @@ def test_what_is_printed_carries_the_head_of_the_log(session: Session, office: O
         shown = client.get(path, follow_redirects=True).get_data(as_text=True)
         assert f"第{seq}条" in shown, path
         assert digest in shown, path
+
+
+def test_nobody_who_writes_waits_while_the_chain_is_walked(
+    client: FlaskClient, login: Login, lived: OfficeKit, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long log takes some seconds to walk; SQLite lets one write at a time."""
+    login("legal_head")
+    walk = audit.verify
+
+    def slow(own: Session) -> audit.AuditReport:
+        report = walk(own)
+        session.rollback()
+        session.connection(execution_options={"write": True}).exec_driver_sql("PRAGMA busy_timeout=100")
+        audit.record(
+            session, now=NOW, actor=None, action="access.denied", subject="page", subject_id=None,
+            office_id=lived.office_id,
+        )  # fmt: skip
+        session.commit()
+        return report
+
+    monkeypatch.setattr(audit, "verify", slow)
+    assert "日志完好" in client.post("/audit/verify").get_data(as_text=True)
+    session.rollback()
+    last = session.scalars(select(AuditEvent.action).order_by(AuditEvent.seq.desc()).limit(2)).all()
+    assert last == ["audit.verified", "access.denied"]

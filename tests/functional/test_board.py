@@ -17,7 +17,7 @@ from tests.support.clock import FROZEN, FrozenClock
 from tests.support.evidence import accepted, received, returned, submitted
 from tests.support.office import OfficeKit
 from tracker.db import db
-from tracker.models import Period, Task
+from tracker.models import Indicator, Period, Task
 from tracker.ports import ObjectStore
 
 Login = Callable[..., FlaskClient]
@@ -179,7 +179,7 @@ def test_statements_do_not_grow_with_the_evidence(
             client.get(path)
         after[path] = len(sent)
     assert after == before
-    assert after["/board"] <= 13
+    assert after["/board"] <= 12
 
 
 # ---------------------------------------------------------------------- who is late and what is stale
@@ -228,6 +228,29 @@ def test_stale_material_says_why(
 
 def test_insufficient_periods_are_listed(login: Login, office: OfficeKit) -> None:
     assert login("reviewer").get("/attention?list=insufficient").status_code == 200
+
+
+def test_indicators_that_nobody_can_count_by_are_the_legal_offices_own_list(
+    app: Flask, login: Login, office: OfficeKit, session: Session
+) -> None:
+    client = login("legal_head")
+    page = client.get("/attention?list=undefined").text
+    assert "指标待完善 <b>1</b>" in page
+    assert "T01-I1 排查次数" in page
+    assert "没有统计口径" in page
+    assert "<div>没有计量单位</div>" not in page
+    assert "没有统计口径" not in client.get("/attention?list=undefined&dept=sfs").text
+    other = login("director", app.test_client())
+    assert "指标待完善" not in other.get("/attention?list=undefined").text
+    indicator = session.scalars(select(Indicator)).one()
+    indicator.note_zh = "以会议记录为准"
+    session.commit()
+    assert "指标待完善 <b>0</b>" in client.get("/attention").text
+    assert "指标都写明了计量单位和统计口径" in client.get("/attention?list=undefined").text
+    indicator.unit = ""
+    session.commit()
+    assert "<div>没有计量单位</div>" in client.get("/attention?list=undefined").text
+    assert "/tasks/2026/T01" in client.get("/attention?list=undefined").text
 
 
 def test_the_list_to_call_through(login: Login, office: OfficeKit) -> None:

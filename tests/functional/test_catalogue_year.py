@@ -187,5 +187,5 @@ def _nobody_forgotten(session: Session) -> None:
             assert "submitted" in {one.state for one in required} or period.insufficient
             continue
         known = set(session.scalars(select(Reminder.recipient_id).where(Reminder.period_id == period.id, told_late)))
-        wanted = {person.id for person in recipients(session, period.task, ("contact", "dept_head"))}
+        wanted = {person.id for person in recipients(session, period.task, ("contact", "dept_head"), period.due)}
         assert wanted <= known, (period.task.code, period.period_no)

@@ -1,12 +1,15 @@
 """`tracker init`, `audit verify` and `doctor`: what they say and with which exit status they end."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, text
 
+from tracker.adapters.embedded.process import free_port
 from tracker.cli.main import COMMANDS, cli
 
 ENV = {"TRACKER_SECRET_KEY": "a key that is only for tests"}
@@ -75,11 +78,80 @@ def test_doctor_names_what_is_missing(data: Path) -> None:
     assert report["components"]["migrations"].startswith("at 0000")
 
 
-def test_every_command_has_help_in_both_languages(data: Path) -> None:
+def commands() -> Iterator[tuple[str, ...]]:
+    """Every command that does something, by its words."""
+    context = click.Context(cli)
     for name in COMMANDS:
-        said = run(data, name, "--help").stdout
-        assert any("\u4e00" <= character <= "\u9fff" for character in said), name
-        assert sum(word.isascii() and word.isalpha() for word in said.split()) > 5, name
+        command = cli.get_command(context, name)
+        inner = command.list_commands(context) if isinstance(command, click.Group) else []
+        if not inner or (isinstance(command, click.Group) and command.invoke_without_command):
+            yield (name,)
+        yield from ((name, one) for one in inner)
+
+
+@pytest.mark.parametrize("words", tuple(commands()), ids=" ".join)
+def test_every_command_has_help_in_both_languages_and_an_answer_for_machines(
+    data: Path, words: tuple[str, ...]
+) -> None:
+    said = run(data, *words, "--help").stdout
+    assert any("\u4e00" <= character <= "\u9fff" for character in said)
+    assert sum(word.isascii() and word.isalpha() for word in said.split()) > 5
+    assert "--json" in said
+    command = cli.get_command(click.Context(cli), words[0])
+    for word in words[1:]:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+    assert command is not None
+    told = [option for option in command.params if isinstance(option, click.Option) and option.name != "help"]
+    assert [option.name for option in told if " / " not in (option.help or "")] == []
+    assert run(data, *words, "--no-such-option").exit_code == 2
+
+
+NEED_ROWS = (
+    ("sweep",), ("deliver",), ("user", "list"), ("department", "list"), ("rehearse",), ("audit", "verify"),
+    ("archive", "check"), ("catalogue", "export", "out.yaml"),
+    ("package", "create", "--year", "2026", "--out", "p.zip"),
+    ("user", "add", "--email", "a@b.example", "--name", "甲", "--role", "director"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", NEED_ROWS, ids=" ".join)
+def test_a_database_that_was_never_set_up_is_a_sentence(
+    data: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data)
+    said = run(data, *words)
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert "tracker init" in said.stderr.splitlines()[-1]
+    assert "Traceback" not in said.output
+    machine = run(data, *words, "--json")
+    assert machine.exit_code == 1
+    assert json.loads(machine.stdout)["error"] == "database_missing"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("words", [("sweep",), ("deliver",), ("user", "list"), ("init",)], ids=" ".join)
+def test_a_database_that_is_down_is_a_sentence(data: Path, words: tuple[str, ...], kind: str) -> None:
+    url = (
+        f"sqlite:///{data}/nowhere/t.db"
+        if kind == "sqlite"
+        else f"postgresql+psycopg://me:s3cret@127.0.0.1:{free_port()}/t"
+    )
+    environment = ENV | {"TRACKER_DATA": str(data), "TRACKER_DATABASE_URL": url}
+    said = CliRunner().invoke(cli, words, env=environment, catch_exceptions=False)
+    assert (said.exit_code, said.stdout) == (1, "")
+    assert "the database cannot be used" in said.stderr
+    assert "s3cret" not in said.output
+    machine = CliRunner().invoke(cli, [*words, "--json"], env=environment, catch_exceptions=False)
+    assert (machine.exit_code, json.loads(machine.stdout)["error"]) == (1, "database_down")
+
+
+def test_what_is_not_there_yet_is_named_for_machines_too(data: Path) -> None:
+    run(data, "init", "--admin-email", "admin@office.example")
+    change(data, "DELETE FROM user_account")
+    change(data, "DELETE FROM office")
+    assert json.loads(run(data, "user", "list", "--json").stdout)["error"] == "no_office"
+    assert "no office yet" in run(data, "user", "list").stderr
 
 
 def test_a_wrong_use_ends_with_2(data: Path) -> None:

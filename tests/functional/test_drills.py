@@ -136,3 +136,18 @@ def test_two_people_do_not_stop_one_clock_twice(login: Login, session: Session, 
     assert client.post(f"/drills/{drill.id}/items/1/not-found").status_code == 409
     assert client.post(f"/drills/{drill.id}/items/9/ask").status_code == 404
     assert client.get("/drills/999").status_code == 404
+
+
+def test_the_last_words_are_kept_while_the_last_clock_runs(
+    login: Login, session: Session, office: OfficeKit, frozen: FrozenClock
+) -> None:
+    client = login("legal_head")
+    drill = drill_of(session, client.post("/drills", data=FORM))
+    for position in (1, 2):
+        client.post(f"/drills/{drill.id}/items/{position}/ask")
+    frozen.advance(seconds=30)
+    client.post(f"/drills/{drill.id}/finish", data={"note": "下周补齐"})
+    session.rollback()
+    assert (drill.note, [item.outcome for item in drill.items]) == ("下周补齐", ["not_found", "not_found"])
+    ended = session.scalars(select(AuditEvent).where(AuditEvent.action == "drill.finished")).one()
+    assert ended.data["note"] == "下周补齐"

@@ -102,6 +102,22 @@ def test_every_open_deadline_is_a_whole_day_with_what_is_missing(
     assert len(entries) >= len([one for one in open_periods if one.task.owner_id == office.departments["zzxf"]])
 
 
+def test_a_date_on_the_way_has_an_entry_of_its_own(
+    client: FlaskClient, path: str, session: Session, office: OfficeKit
+) -> None:
+    period = office.period(session, "T01", "Q4")
+    period.milestones = [["2026-12-10", "通报排查情况"]]
+    session.commit()
+    entry = find(read(client, path), "通报排查情况")
+    assert str(entry["SUMMARY"]) == "T01 信访矛盾排查化解（2026年第四季度）：通报排查情况"
+    assert entry["DTSTART"].dt == date(2026, 12, 10)
+    uid = entry["UID"]
+    period.milestones = [["2026-12-11", "通报排查情况"]]  # the calendar may move it: the same entry
+    session.commit()
+    moved = find(read(client, path), "通报排查情况")
+    assert (moved["UID"], moved["DTSTART"].dt) == (uid, date(2026, 12, 11))
+
+
 def test_the_address_is_shown_once_and_kept_as_a_digest(
     client: FlaskClient, login: Login, session: Session, office: OfficeKit
 ) -> None:

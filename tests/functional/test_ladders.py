@@ -92,6 +92,25 @@ def test_saved_shown_and_reset(login: Login, office: OfficeKit, session: Session
     assert client.get("/ladders?kind=monthly").text.count('name="row"') == 7
 
 
+def test_pressing_takes_one_click(login: Login, office: OfficeKit, session: Session) -> None:
+    """In the opened tile, on the task's page and in every row: a button in the open, the word behind 附言."""
+    client = login("reviewer")
+    period = office.period(session, "T02", "M10").id
+    for page in (f"/board/period/{period}", "/tasks/2026/T02?period=M10"):
+        form = re.search(
+            rf'<form class="press"[^>]*/periods/{period}/press">(.*?)</form>', client.get(page).text, re.DOTALL
+        )
+        assert form is not None
+        before, _, behind = form.group(1).partition("<details>")
+        assert '<button class="btn">催办</button>' in before
+        assert 'name="note"' in behind
+    rows = re.findall(r'form="press" formaction="(/periods/\d+/press)"', client.get("/attention").text)
+    assert f"/periods/{period}/press" in rows
+    client.post(rows[0], data={"note": ""}, headers={"Referer": "/attention"})
+    said = client.get("/attention").text
+    assert re.search("已催办账户 .*，将随今天的汇总邮件发送。", said)  # who, and when
+
+
 def test_pressing_from_the_page_and_from_the_list(login: Login, office: OfficeKit, session: Session) -> None:
     client = login("reviewer")
     period = office.period(session, "T02", "M10").id

@@ -57,6 +57,7 @@ def test_a_mail_is_listed_and_shown(demo: Flask) -> None:
     assert "还缺 排查台账 × 1" in shown.text
     framed = client.get(f"/mailbox/{address}/html")
     assert "<b>排查台账</b>" in framed.text
+    assert '<base target="_blank">' in framed.text  # the frame is a sandbox in which no page of ours would live
     assert "sandbox" in framed.headers["Content-Security-Policy"]
     assert "script-src" not in framed.headers["Content-Security-Policy"]
     assert framed.headers["Content-Security-Policy"].startswith("default-src 'none'")

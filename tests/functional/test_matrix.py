@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from tests.support import archiving as filing
 from tests.support import channels as telling
 from tests.support import evidence as acts
 from tests.support import files
@@ -22,7 +23,7 @@ from tests.support.office import PEOPLE, OfficeKit, add_person, build, prepare_e
 from tracker.domain.permissions import Role
 from tracker.models import Delegation, Digest, Indicator, Office, Outbox, User
 from tracker.ports import ObjectStore
-from tracker.services import custody_locks, drills, removals, signing
+from tracker.services import custody_locks, drills, removals, signing, uploads
 
 ALL = frozenset(PEOPLE)
 OWN = frozenset({"contact", "dept_head"})  # of the department that owns the task
@@ -34,6 +35,8 @@ SEE = LEGAL | LEADERS | {"inspector", "archivist"}
 MANAGE = frozenset({"sysadmin", "legal_head"})
 SYSADMIN = frozenset({"sysadmin"})
 AUDIT = frozenset({"auditadmin", "legal_head"})
+FILE = frozenset({"archivist", "legal_head"})
+ARCHIVE = LEGAL | {"archivist", "inspector"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Rule:
     who: frozenset[str]
     public: bool = False
     absent: bool = False  # exists only in the demo: nobody finds it elsewhere
+    hidden: bool = False  # one person's alone: the others do not even find it
     form: tuple[tuple[str, str], ...] = ()  # what must be right before the question of rights is reached
 
 
@@ -57,6 +61,16 @@ EVENT = (
 WORKERS = OWN | HELP | STRANGE | LEGAL | LEADERS  # whose business requests are
 
 TABLE: dict[str, Rule] = {
+    "archive.catalogue": Rule("GET", "/archive/catalogue.xlsx?year=2026", ARCHIVE),
+    "archive.file": Rule("POST", "/archive/file", FILE),
+    "archive.index": Rule("GET", "/archive", ARCHIVE),
+    "archive.items": Rule("GET", "/archive/items?year=2026", ARCHIVE),
+    "archive.note": Rule("POST", "/archive/items/{filed}/note", FILE),
+    "archive.save": Rule("POST", "/archive/settings", FILE),
+    "archive.settings": Rule("GET", "/archive/settings", ARCHIVE),
+    "archive.transfer_package": Rule("GET", "/archive/transfer.zip?year=2026", FILE),
+    "archive.void": Rule("POST", "/archive/items/{filed}/void", FILE, form=(("reason", "归错了"),)),
+    "archive.volume": Rule("GET", "/archive/volumes/{volume}.docx", ARCHIVE),
     "audit.index": Rule("GET", "/audit", AUDIT),
     "audit.verify": Rule("POST", "/audit/verify", AUDIT),
     "audit.export": Rule("GET", "/audit/export.jsonl", AUDIT),
@@ -91,6 +105,12 @@ TABLE: dict[str, Rule] = {
     "removals.confirm": Rule("POST", "/removals/{removal}/confirm", frozenset({"sysadmin", "secadmin"})),
     "removals.index": Rule("GET", "/removals", frozenset({"legal_head", "sysadmin", "secadmin", "auditadmin"})),
     "removals.refuse": Rule("POST", "/removals/{removal}/refuse", frozenset({"legal_head", "sysadmin", "secadmin"})),
+    "uploads.begin": Rule("POST", "/obligations/{obligation}/uploads", OWN | HELP),
+    "uploads.cancel": Rule("DELETE", "/uploads/{upload}", frozenset({"contact"}), hidden=True),
+    "uploads.finish": Rule("POST", "/uploads/{upload}/finish", frozenset({"contact"}), hidden=True),
+    "uploads.index": Rule("GET", "/uploads", ALL),
+    "uploads.part": Rule("PUT", "/uploads/{upload}/parts/1", frozenset({"contact"}), hidden=True),
+    "uploads.show": Rule("GET", "/uploads/{upload}", frozenset({"contact"}), hidden=True),
     "versions.elsewhere": Rule("GET", "/versions/{accepted}/elsewhere", OWN | HELP),
     "versions.index": Rule("GET", "/evidence/{item}/versions", OWN | HELP | SEE),
     "versions.link": Rule("POST", "/versions/{accepted}/elsewhere", OWN | HELP),
@@ -237,6 +257,9 @@ TABLE: dict[str, Rule] = {
     "static": Rule("GET", "/static/css/tokens.css", ALL, public=True),
     "system.index": Rule("GET", "/admin/system", MANAGE),
     "system.test_mail": Rule("POST", "/admin/system/test-mail", MANAGE),
+    "rules.index": Rule("GET", "/rules", LEGAL | LEADERS),
+    "rules.save": Rule("POST", "/rules", frozenset({"legal_head"})),
+    "task.contact": Rule("POST", "/tasks/{task}/contact", frozenset({"dept_head", "legal_head"})),
     "task.declare": Rule(
         "POST", "/versions/{standing}/continue", OWN, form=(("obligation", "{plan}"), ("reason", "内容未变"))
     ),
@@ -284,6 +307,9 @@ class Things:
     hold: int  # over T02
     item: int  # of the accepted version
     removal: int  # asked for, nobody has confirmed
+    upload: str  # begun by the contact of zzxf
+    filed: int  # has its archival number
+    volume: int  # in which it lies
 
     def path(self, rule: Rule) -> str:
         return rule.path.format(**self.__dict__)
@@ -385,6 +411,22 @@ def _secret(session: Session, office: OfficeKit, store: ObjectStore) -> int:
     return removals.ask(session, actor=head, version_id=version.id, reason="误传", now=FROZEN).id
 
 
+def _filed(session: Session, office: OfficeKit, store: ObjectStore) -> dict[str, int]:
+    filing.settle(session, office)
+    document = filing.waiting(session, office, store)
+    [item] = filing.filed(session, office, filing.filing(document), volume="巡查台账")
+    assert item.volume_id
+    return {"filed": item.id, "volume": item.volume_id}
+
+
+def _begun(session: Session, office: OfficeKit, store: ObjectStore, obligation_id: int) -> str:
+    wish = uploads.Wish(obligation_id, None, "台账.csv", 9 << 20, "matrix")
+    return uploads.begin(
+        session, actor=office.actor(session, "contact"), wish=wish, upload_id="matrix", object_key="large/00/matrix",
+        ticket=store.begin_parts("large/00/matrix"), part_size=8 << 20, now=FROZEN,
+    ).id  # fmt: skip
+
+
 def _make(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
     october = office.obligation(session, "T01-E3", "M10")
     submitted = acts.submitted(session, office, october, acts.received(store, files.pdf("a")), FROZEN)
@@ -407,6 +449,7 @@ def _make(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
             now=FROZEN,
         ).id,
         **_packed(session, office, store), item=accepted.evidence_id, removal=_secret(session, office, store),
+        upload=_begun(session, office, store, october.id), **_filed(session, office, store),
     )  # fmt: skip
     session.commit()
     return made
@@ -453,7 +496,7 @@ def test_who_may(app: Flask, office: OfficeKit, things: Things, endpoint: str) -
     wrong = {
         who: status
         for who, status in found.items()
-        if (status in {401, 403, 404, 500} if who in rule.who else status != 403)
+        if (status in {401, 403, 404, 500} if who in rule.who else status != (404 if rule.hidden else 403))
     }
     assert wrong == {}
 

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from tracker.adapters.package_files import render
 from tracker.errors import Conflict, InvalidInput
 from tracker.models import Blob, Finding, TimeStamp, Version
 from tracker.ports import ObjectStore
-from tracker.services import package, package_making
+from tracker.services import package, package_bytes, package_making
 from tracker.services.package import Wish
 from tracker.services.package_bytes import Wrong
 from tracker.services.package_making import Tools
@@ -124,6 +125,66 @@ def test_a_wrong_object_is_reported_and_declared(
     assert blob.condition == kind
     assert session.scalars(select(Finding.kind).where(Finding.blob_id == blob.id)).all() == [kind]
     assert made.row.summary["files"] == 1
+
+
+@pytest.mark.parametrize("crc_known", [True, False])
+def test_an_object_that_does_not_come_is_declared_and_a_store_that_delivers_nothing_puts_the_work_off(
+    session: Session, office: OfficeKit, store: ObjectStore, *, crc_known: bool
+) -> None:
+    from tracker.errors import Unavailable
+
+    packages.fill(session, office, store)
+    version = session.scalars(select(Version).where(Version.file_name.like("一季度%"))).one()
+    blob, read, down = version.blob, store.read, True
+    assert blob
+    if not crc_known:
+        session.query(Blob).update({Blob.crc32: None})
+    session.commit()
+    key = blob.object_key
+
+    def ailing(at: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        if at == key or (down and not at.startswith("package/")):
+            raise Unavailable("store_ails", reason="InternalError")
+        return read(at, offset, length)
+
+    store.read = ailing  # type: ignore[method-assign, assignment]
+    row = packages.ask(session, office)
+    assert package_making.work_off(session, packages.tools(store))["ready"] == 0
+    session.refresh(row)
+    assert (row.state, row.error, blob.condition) == ("building", "store_down", "intact")
+    down = False
+    later = FROZEN + timedelta(minutes=1)
+    assert package_making.work_off(session, packages.tools(store, later)) == {"ready": 1, "checked": 0, "failed": 0}
+    session.refresh(row)
+    made = packages.Made(row, packages.bytes_of(session, store, row))
+    assert gaps(made)["T01-E2", "Q1"] == "object_changed"
+    session.refresh(blob)
+    assert blob.condition == "changed"
+    assert session.scalars(select(Finding)).one().detail["met_by"] == "package"
+
+
+def test_verified_again_a_package_names_what_does_not_come(
+    session: Session, office: OfficeKit, store: ObjectStore
+) -> None:
+    from tracker.errors import Unavailable
+
+    packages.fill(session, office, store)
+    made = packages.made(session, office, store)
+    version = session.scalars(select(Version).where(Version.file_name.like("一季度%"))).one()
+    assert version.blob
+    key, read = version.blob.object_key, store.read
+
+    def ailing(at: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        if at == key:
+            raise Unavailable("store_down")
+        return read(at, offset, length)
+
+    store.read = ailing  # type: ignore[method-assign, assignment]
+    package.again(session, actor=office.actor(session, "reviewer"), package_id=made.row.id, now=FROZEN)
+    session.commit()
+    assert package_making.work_off(session, packages.tools(store))["checked"] == 1
+    session.refresh(made.row)
+    assert made.row.check["problems"] == [{"path": f"{MATERIAL}T01-E2_排查会议记录_20260101_v1.pdf", "kind": "changed"}]
 
 
 def test_an_object_spoilt_after_making_breaks_the_download_off(
@@ -288,3 +349,46 @@ def test_nothing_in_it_says_when_it_was_made(session: Session, office: OfficeKit
     made = packages.made(session, office, store, now=moment)
     for name in made.zip.namelist():
         assert b"2027-03-04" not in made.zip.read(name)
+
+
+def test_verifying_again_takes_one_pool_and_names_every_wrong_file(
+    session: Session, office: OfficeKit, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages.fill(session, office, store)
+    made = packages.made(session, office, store)
+    _spoil(store, session, "一季度排查会议纪要（定稿）.pdf", b"something else")
+    session.rollback()
+    newer = session.scalars(select(Version).where(Version.file_name == "二季度会议.pdf", Version.number == 2)).one()
+    assert isinstance(store, FolderStore)
+    assert newer.blob is not None
+    (store.folder / newer.blob.object_key).unlink()
+    pools: list[int] = []
+
+    def counted(readers: int, thread_name_prefix: str) -> ThreadPoolExecutor:
+        pools.append(readers)
+        return ThreadPoolExecutor(readers, thread_name_prefix)
+
+    monkeypatch.setattr(package_bytes, "ThreadPoolExecutor", counted)
+    package.again(session, actor=office.actor(session, "reviewer"), package_id=made.row.id, now=FROZEN)
+    session.commit()
+    assert package_making.work_off(session, packages.tools(store))["checked"] == 1
+    session.refresh(made.row)
+    assert made.row.check["problems"] == [
+        {"path": f"{MATERIAL}T01-E2_排查会议记录_20260101_v1.pdf", "kind": "changed"},
+        {"path": f"{MATERIAL}T01-E2_排查会议记录_20260401_v2.pdf", "kind": "missing"},
+    ]
+    assert len(pools) == 1
+
+
+def test_a_stamp_that_came_late_is_the_only_difference(session: Session, office: OfficeKit, store: ObjectStore) -> None:
+    """The authority was away when the package was made first (decisions/0018)."""
+    packages.fill(session, office, store)
+    first = packages.made(session, office, store)
+    row = packages.ask(session, office)
+    tools = Tools(store, lambda: FROZEN, render, packages.ZONE, lambda *_: b"a token")
+    assert package_making.work_off(session, tools)["ready"] == 1
+    session.refresh(row)
+    second = packages.Made(row, packages.bytes_of(session, store, row))
+    assert set(second.names) - set(first.names) == {"digests/timestamp.tsr"}
+    assert all(second.text(name) == first.text(name) for name in first.names if name.endswith((".txt", ".json")))
+    assert first.row.manifest_sha256 == row.manifest_sha256

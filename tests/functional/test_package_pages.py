@@ -11,12 +11,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.conftest import Login
-from tests.support import packages
+from tests.support import evidence as acts
+from tests.support import files, packages
 from tests.support.clock import FROZEN, FrozenClock
 from tests.support.office import OfficeKit
-from tracker.models import AuditEvent, Package, Version
+from tests.support.packages import DAY
+from tracker.models import AuditEvent, Package, Task, Version
 from tracker.ports import ObjectStore
-from tracker.services import package, package_making
+from tracker.queries import package_audit
+from tracker.services import audit, evidence, package, package_making, review
 
 CHOICE = {"year": "2026", "as_of": "2026-11-20", "scope": "all"}
 
@@ -188,3 +191,91 @@ def test_a_failure_is_told_on_the_page(client: FlaskClient, login: Login, sessio
     assert client.post(f"/packages/{row.id}/again").status_code == 303
     session.rollback()
     assert session.get_one(Package, row.id).state == "queued"
+
+
+def test_a_preview_leaves_the_log_alone(
+    client: FlaskClient, login: Login, filled: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Building the extract of years for a page that shows none of it is what made it slow."""
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a preview shows nothing of the log")
+
+    assert filled
+    monkeypatch.setattr(package_audit, "extract", never)
+    monkeypatch.setattr(package_audit, "day_heads", never)
+    login("legal_head")
+    page = client.get("/packages/new", query_string={**CHOICE, "preview": "1"})
+    assert page.status_code == 200
+    assert "会如实声明的缺项" in page.get_data(as_text=True)
+
+
+def test_what_may_be_chosen_was_in_force_on_that_day(
+    client: FlaskClient, login: Login, session: Session, office: OfficeKit
+) -> None:
+    for code, active in (("T05", False), ("T04", True)):
+        session.scalars(select(Task).where(Task.code == code)).one().active = active
+    audit.record(
+        session, now=FROZEN, actor=None, action="catalogue.imported", subject="catalogue", subject_id=2026,
+        office_id=office.office_id, codes={"retired": ["T05"], "added": ["T04"]},
+    )  # fmt: skip
+    session.commit()
+    login("legal_head")
+    offered = {
+        day: {code for code in ("T01", "T04", "T05") if f'value="{code}"' in page}
+        for day in ("2026-11-22", "2026-11-23")
+        if (page := client.get("/packages/new", query_string={**CHOICE, "as_of": day}).get_data(as_text=True))
+    }
+    assert offered == {"2026-11-22": {"T01", "T05"}, "2026-11-23": {"T01", "T04"}}
+    some = {**CHOICE, "scope": "some", "task": "T05"}
+    assert client.post("/packages", data={**some, "as_of": "2026-11-23"}).status_code == 422
+    assert client.post("/packages", data=some).status_code == 303
+
+
+def test_no_tasks_never_come_to_mean_all(client: FlaskClient, login: Login, session: Session) -> None:
+    login("legal_head")
+    for choice in ({"scope": "part", "part": "P77"}, {"scope": "dept", "dept": "nobody"}):
+        answer = client.post("/packages", data={**CHOICE, **choice})
+        assert answer.status_code == 422
+        assert "请选择哪些任务" in answer.get_data(as_text=True)
+    assert session.scalars(select(Package)).all() == []
+
+
+@pytest.mark.parametrize(
+    "odd", [{"year": "0000"}, {"year": "9999"}, {"as_of": "9999-12-31"}, {"as_of": "0001-01-01"}, {"as_of": "soon"}]
+)
+def test_an_odd_address_is_the_usual_form(client: FlaskClient, login: Login, odd: dict[str, str]) -> None:
+    login("legal_head")
+    page = client.get("/packages/new", query_string={**CHOICE, **odd})
+    assert page.status_code == 200
+    assert 'value="2026-11-2' in page.get_data(as_text=True)
+
+
+def test_the_pieces_that_lack_are_named_in_the_readers_language(
+    client: FlaskClient, login: Login, session: Session, office: OfficeKit, store: ObjectStore
+) -> None:
+    owed = office.obligation(session, "T02-E1", "M08")
+    owed.slot.recipe = [
+        {"code": "a", "name_zh": "台账", "name_en": "Ledger", "required": True},
+        {"code": "b", "name_zh": "签到表", "name_en": "Sign-in sheet", "required": True},
+    ]
+    session.flush()
+    version = acts.draft(session, office, owed, acts.received(store, files.pdf("a")), packages.BEFORE)
+    entry = acts.entry(version, owed, late_reason="补录", pieces=("a",))
+    evidence.submit(session, actor=office.actor(session, "contact"), entries=[entry], now=packages.BEFORE)
+    review.decide(
+        session, actor=office.actor(session, "reviewer"), version_id=version.id, verdict="accepted", ticked=[0, 1],
+        now=packages.BEFORE,
+    )  # fmt: skip
+    session.commit()
+    login("legal_head")
+    asked = {**CHOICE, "preview": "1"}
+    assert "签到表" in client.get("/packages/new", query_string=asked).get_data(as_text=True)
+    english = client.get("/packages/new", query_string=asked, headers={"Accept-Language": "en"}).get_data(as_text=True)
+    assert "Sign-in sheet" in english
+    assert "签到表" not in english
+    made = packages.made(session, office, store)
+    assert "Parts of the set are missing (Sign-in sheet)" in made.text("data/缺项声明.csv")
+    then = client.get(f"/tasks/2026/T02?period=M08&on={DAY}", headers={"Accept-Language": "en"}).get_data(as_text=True)
+    assert "Sign-in sheet" in then
+    assert "签到表" not in then

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.support.clock import FROZEN, FrozenClock
-from tests.support.evidence import accepted, received, returned, submitted
+from tests.support.evidence import accepted, draft, entry, received, returned, submitted
 from tests.support.office import OfficeKit
 from tracker.models import Review, Version
 from tracker.ports import ObjectStore
@@ -184,15 +184,20 @@ def test_a_new_version_shows_the_one_before_and_its_return(
     assert "请补盖章后重新提交" in page
 
 
-def test_the_same_bytes_are_pointed_out(
-    login: Login, session: Session, office: OfficeKit, store: ObjectStore, waiting: list[int]
-) -> None:
-    twin = received(store, b"%PDF-1.4 T02-E1 M10", "换名.pdf")
-    copy = submitted(session, office, office.obligation(session, "T02-E1", "M09"), twin, FROZEN)
+def test_the_same_bytes_are_pointed_out(login: Login, session: Session, office: OfficeKit, store: ObjectStore) -> None:
+    """One table that covers two months, given for both with the same dates."""
+    september, october = (office.obligation(session, "T02-E1", cycle) for cycle in ("M09", "M10"))
+    both = {"covered_from": september.start, "covered_to": october.end, "late_reason": "补录"}
+    first, copy = (
+        draft(session, office, owed, received(store, b"%PDF both", name), FROZEN)
+        for owed, name in ((october, "9-10月.pdf"), (september, "换名.pdf"))
+    )
+    entries = [entry(version, october, october.end, **both) for version in (first, copy)]
+    evidence.submit(session, actor=office.actor(session, "contact"), entries=entries, now=FROZEN)
     session.commit()
     page = login("reviewer").get(f"/review/{copy.id}").text
     assert "逐字节相同" in page
-    assert f'href="/review/{waiting[0]}"' in page
+    assert f'href="/review/{first.id}"' in page
 
 
 def test_a_continuation_statement_shows_what_it_extends(

@@ -16,9 +16,10 @@ from tests.support import files
 from tests.support.clock import FROZEN, FrozenClock
 from tests.support.office import OfficeKit
 from tracker.db import db
-from tracker.models import IndicatorValue, Obligation, Task, Version
+from tracker.models import AuditEvent, IndicatorValue, Obligation, Task, Version
 from tracker.ports import ObjectStore
 from tracker.services import review
+from tracker.services.telling import recipients
 
 Login = Callable[..., FlaskClient]
 JSON = {"X-Requested-With": "XMLHttpRequest"}
@@ -216,6 +217,27 @@ def test_the_page_costs_the_same_with_many_files(
     assert len(after) <= 18
 
 
+def test_a_card_says_what_was_refused_in_the_past_year(
+    login: Login, office: OfficeKit, session: Session, store: ObjectStore
+) -> None:
+    obligation = office.obligation(session, "T02-E1", "M11")
+    long_ago, lately = FROZEN - timedelta(400), FROZEN - timedelta(20)
+    for number, (when, codes, verdict) in enumerate(
+        ((lately, ["R03", "R02"], "returned"), (lately, ["R03"], "rejected"), (long_ago, ["R05"], "returned"))
+    ):
+        file = giving.received(store, files.pdf(f"退回{number}"), f"台账{number}.pdf")
+        version = giving.submitted(session, office, obligation, file, FROZEN)
+        review.decide(
+            session, actor=office.actor(session, "reviewer"), version_id=version.id, verdict=verdict,
+            reason_codes=codes, comment="请核对", now=when,
+        )  # fmt: skip
+    session.commit()
+    page = login("contact").get("/tasks/2026/T02?period=M12").get_data(as_text=True)
+    told = page.split("近一年退回</b>")[1].split("</p>")[0].strip()
+    assert told == "R03 内容与指标要求不对应 ×2；R02 缺少签字、盖章或发文编号 ×1"
+    assert "近一年退回" not in login("contact").get("/tasks/2026/T01?period=Q4").get_data(as_text=True)
+
+
 # -- submitting --------------------------------------------------------------------------------------------------------
 
 
@@ -411,6 +433,33 @@ def test_ticked_points_and_the_history_are_shown(
     page = login("contact").get("/tasks/2026/T05").get_data(as_text=True)
     assert page.count('<li class="ok">') == 1
     assert "采纳了“排查台账.pdf”" in page
+
+
+# -- the named contact -------------------------------------------------------------------------------------------------
+
+
+def test_one_person_is_named_for_a_task(login: Login, app: Flask, office: OfficeKit, session: Session) -> None:
+    task = office.period(session, "T02", "M11").task
+    key, named = task.id, office.users["dept_head"]
+    session.commit()
+    client = login("legal_head")
+    assert "指定经办人" in client.get("/tasks/2026/T02").text
+    answer = client.post(f"/tasks/{key}/contact", data={"person": named}, follow_redirects=True)
+    assert "以后的提醒发给他" in answer.text
+    assert "（账户 dept_head）" in answer.text
+    session.rollback()
+    task = session.get_one(Task, key)
+    assert [person.id for person in recipients(session, task, ("contact",), today=FROZEN.date())] == [named]
+    event = session.scalars(select(AuditEvent).where(AuditEvent.action == "task.contact_named")).one()
+    assert event.data == {"before": {"person": ""}, "after": {"person": "账户 dept_head"}}
+    session.rollback()
+    # Only somebody of the owner department; a colleague of another one is none.
+    assert client.post(f"/tasks/{key}/contact", data={"person": office.users["contact_sfs"]}).status_code == 422
+    assert "指定经办人" not in login("contact", app.test_client()).get("/tasks/2026/T02").text
+    answer = login("dept_head", app.test_client()).post(f"/tasks/{key}/contact", data={}, follow_redirects=True)
+    assert "部门所有经办人" in answer.text
+    session.rollback()
+    assert session.get_one(Task, key).contact_id is None
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ def test_the_same_bytes_again_are_stored_once_and_named(
     body = send(login("contact"), obligation, content, "巡查台账10月.xlsx").get_json()
     assert body["duplicate"]["file_name"] == "巡查台账9月.xlsx"
     assert body["duplicate"]["on"] == "2026-11-23"
-    assert "不能更新本期" in body["html"]
+    assert "不能当作新材料" in body["html"]
     # The slot wants fresh material each month: no continuation is offered.
     assert "声明继续有效" not in body["html"]
     assert kept(session) == (2, 1)

@@ -2,20 +2,33 @@
 
 import base64
 import hashlib
+import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from minio import Minio
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tests.support.clock import FROZEN
+from tests.support.evidence import entry
 from tests.support.office import OfficeKit
-from tracker.models import AuditEvent, Blob, Obligation, Upload, UploadPart, Version
+from tracker.adapters.embedded import seaweed
+from tracker.app import make_store
+from tracker.config import StoreSettings
+from tracker.models import AuditEvent, Blob, Finding, Obligation, Upload, UploadPart, Version
 from tracker.ports import ObjectStore
+from tracker.services import custody, evidence
 from tracker.services.litter import sweep_litter
+from tracker.web import base
 from tracker.web import uploads as pages
 
 Login = Callable[..., FlaskClient]
@@ -75,7 +88,7 @@ def test_parts_become_a_draft(
     for number in order:
         answer = put(client, body["id"], number)
         assert answer.status_code == 200, answer.get_json()
-    assert answer.get_json() == {"number": order[-1], "received": [1, 2, 3]}
+    assert answer.get_json() == {"number": order[-1], "received": [1, 2, 3], "max_parallel": 4}
     assert count(session, Version) == 0  # nobody sees it before it is whole
     done = finish(client, body["id"])
     assert done.status_code == 201
@@ -92,6 +105,36 @@ def test_parts_become_a_draft(
     again = finish(client, body["id"])  # the answer was lost
     assert (again.status_code, again.get_json()["version_id"]) == (200, draft["version_id"])
     assert count(session, Version) == 1
+
+
+def test_bodies_wait_below_the_data_folder(
+    app: Flask, login: Login, obligation: Obligation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's temporary folder may be memory."""
+    places: list[Path] = []
+
+    def noted(**more: Any) -> Any:
+        places.append(more["dir"])
+        return TemporaryFile(**more)
+
+    monkeypatch.setattr(base, "TemporaryFile", noted)
+    client = login("contact")
+    upload = begin(client, obligation).get_json()["id"]
+    assert put(client, upload, 1).status_code == 200
+    assert send_whole(client, obligation).status_code == 201
+    assert places == [tmp_path / "spool"] * 2
+    settings = replace(app.extensions["settings"], store=StoreSettings("127.0.0.1:1", "key", "secret"))
+    assert vars(make_store(settings))["_spool"] == tmp_path / "spool"
+
+
+def test_unfinished_files_are_named_where_people_look(login: Login, obligation: Obligation) -> None:
+    client = login("contact")
+    assert "/uploads" not in client.get("/my").get_data(as_text=True)
+    upload = begin(client, obligation).get_json()["id"]
+    assert '<a href="/uploads">有 1 个文件没有传完' in client.get("/my").get_data(as_text=True)
+    assert '<a href="/uploads">' in client.get("/tasks/2026/T02?period=M10").get_data(as_text=True)
+    client.delete(f"/uploads/{upload}", headers=JSON)
+    assert "/uploads" not in client.get("/my").get_data(as_text=True)
 
 
 def test_the_same_file_again_goes_on_where_it_stopped(login: Login, obligation: Obligation, session: Session) -> None:
@@ -211,6 +254,80 @@ def test_the_same_bytes_are_kept_once(
     assert drafts[1]["duplicate"]["version_id"] == drafts[0]["version_id"]
     assert count(session, Blob) == 1
     assert count(session, Version) == 2
+
+
+@pytest.fixture
+def admin(s3: seaweed.Handle) -> Minio:
+    """The store's owner, who can do what nobody else may: change what lies there."""
+    return Minio(s3.endpoint, s3.state.admin_access, s3.state.admin_secret, secure=False, region="us-east-1")
+
+
+def send_large(client: FlaskClient, place: Obligation) -> Any:
+    upload = begin(client, place).get_json()["id"]
+    for number in (1, 2, 3):
+        put(client, upload, number)
+    return finish(client, upload)
+
+
+def send_whole(client: FlaskClient, place: Obligation) -> Any:
+    headers = {**JSON, "X-File-Name": quote(NAME)}
+    return client.post(f"/obligations/{place.id}/files", data=BIG, content_type="text/csv", headers=headers)
+
+
+@pytest.mark.parametrize("again", [send_large, send_whole])
+@pytest.mark.parametrize("harm", ["changed", "missing", "known"])
+def test_a_good_copy_takes_the_place_of_a_spoilt_one(
+    login: Login, obligation: Obligation, session: Session, office: OfficeKit, store: ObjectStore, admin: Minio,
+    harm: str, again: Callable[[FlaskClient, Obligation], Any],
+) -> None:  # fmt: skip
+    client = login("contact")
+    made = send_large(client, obligation).get_json()["version_id"]
+    session.rollback()
+    first = session.get_one(Version, made)
+    blob = first.blob
+    assert blob is not None
+    actor, sent = office.actor(session, "contact"), [entry(first, obligation)]
+    evidence.submit(session, actor=actor, entries=sent, now=FROZEN)
+    old = blob.object_key
+    if harm == "changed":
+        admin.put_object("evidence", old, io.BytesIO(b"x" * blob.size), blob.size)
+    else:
+        admin.remove_object("evidence", old)
+    if harm == "known":
+        custody.report(session, blob_id=blob.id, kind="missing", detail={}, now=FROZEN)
+    session.commit()
+    done = again(client, office.obligation(session, "T02-E1", "M09"))
+    assert done.status_code == 201
+    for version in (first.id, done.get_json()["version_id"]):
+        assert client.get(f"/files/{version}?download=1").data == BIG
+    session.rollback()
+    assert (blob.condition, first.state, count(session, Blob)) == ("intact", "submitted", 1)
+    assert blob.object_key != old
+    assert b"".join(store.read(blob.object_key)) == BIG
+    kind = "missing" if harm == "known" else harm
+    found = session.execute(select(Finding.kind, Finding.object_key, Finding.resolution)).all()
+    assert [tuple(row) for row in found] == [(kind, old, "renewed")]
+    # The same draft again, after its object has gone as well: it is the answer, and can be read.
+    admin.remove_object("evidence", blob.object_key)
+    session.rollback()
+    repeated = again(client, office.obligation(session, "T02-E1", "M09"))
+    assert (repeated.status_code, repeated.get_json()["version_id"]) == (200, done.get_json()["version_id"])
+    assert client.get(f"/files/{first.id}?download=1").data == BIG
+
+
+def test_a_good_object_stays_where_it_is(
+    login: Login, obligation: Obligation, session: Session, office: OfficeKit
+) -> None:
+    client = login("contact")
+    first = send_large(client, obligation).get_json()["version_id"]
+    session.rollback()
+    key = session.scalars(select(Blob.object_key)).one()
+    for number, again in enumerate((send_large, send_whole)):
+        assert again(client, office.obligation(session, "T02-E1", ("M09", "M08")[number])).status_code == 201
+    session.rollback()
+    assert session.scalars(select(Blob.object_key)).all() == [key]
+    assert count(session, Finding) == 0
+    assert client.get(f"/files/{first}?download=1").data == BIG
 
 
 def test_cancelled_is_forgotten(login: Login, obligation: Obligation, session: Session, store: ObjectStore) -> None:

@@ -1,6 +1,7 @@
 """Backup and restore: one moment of rows and objects, sealed, incremental, and what comes back is what was there."""
 
 import hashlib
+import io
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from tests.support.clock import FROZEN as NOW
 from tests.support.databases import Database
-from tests.support.evidence import accepted, received, returned, submitted
+from tests.support.evidence import accepted, draft, received, returned, submitted
 from tests.support.folder_store import FolderStore
 from tests.support.office import OfficeKit
 from tracker.adapters import backup_crypto
 from tracker.adapters.backup_folder import BackupFolder
 from tracker.errors import Conflict, InvalidInput, NotFound, TrackerError, Unavailable
-from tracker.models import AuditEvent, BackupRun, Blob, Finding, Version
+from tracker.models import AuditEvent, BackupRun, Blob, Finding, Package, Version
 from tracker.services import audit, backup, custody, restore
 
 SECRET = backup_crypto.Secret("key", b"k" * 40)
@@ -41,7 +42,7 @@ def filled(session: Session, office: OfficeKit, objects: FolderStore) -> list[by
     )
     returned(session, office, version, NOW)
     # The same bytes twice: a row that points to another one of its table.
-    submitted(session, office, office.obligation(session, "T02-E1", "M11"), received(objects, contents[0]), NOW)
+    draft(session, office, office.obligation(session, "T02-E1", "M11"), received(objects, contents[0]), NOW)
     session.commit()
     return contents
 
@@ -161,6 +162,83 @@ def test_a_backup_names_what_is_wrong_in_the_store_and_heals_it_from_an_earlier_
     session.commit()
     assert custody.heal_all(session, objects, folder, clock=lambda: NOW)["healed"] == 1
     assert b"".join(objects.read(blobs[2].object_key)) in filled
+
+
+class Ailing:
+    """A store that does not deliver some objects, or none."""
+
+    def __init__(self, store: FolderStore, *keys: str) -> None:
+        self.store, self.keys = store, keys
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> Any:
+        if not self.keys or key in self.keys:
+            raise Unavailable("store_ails", reason="InternalError")
+        return self.store.read(key, offset, length)
+
+
+def test_one_object_that_does_not_come_stops_no_backup(
+    session: Session, office: OfficeKit, engine: Engine, objects: FolderStore, filled: list[bytes], folder: BackupFolder
+) -> None:
+    spoilt, *others = session.scalars(select(Blob).order_by(Blob.id)).all()
+    key = objects.put_as("package/1/plan", io.BytesIO(b"a plan")).key
+    session.add(
+        Package(
+            office_id=office.office_id, name="p", plan_year=2026, as_of=NOW.date(), state="ready", plan_key=key,
+            created_at=NOW,
+        )
+    )  # fmt: skip
+    session.commit()
+    result = made(engine, Ailing(objects, spoilt.object_key, key), folder)
+    assert result.lacking == sorted([spoilt.sha256, key])
+    assert (result.objects, folder.latest().stamp) == (len(others), result.stamp)
+    session.rollback()
+    assert [blob.condition for blob in (spoilt, *others)] == ["changed", "intact", "intact"]
+    assert session.scalars(select(Finding)).one().detail["met_by"] == "backup"
+    session.rollback()
+    with pytest.raises(Unavailable):  # a store that delivers nothing is down, and nothing is known of any object
+        made(engine, Ailing(objects), BackupFolder.create(folder.path.with_name("other"), SECRET))
+    session.rollback()
+    assert [blob.condition for blob in others] == ["intact", "intact"]
+
+
+def _spoil_copy(folder: BackupFolder, sha256: str) -> None:
+    path = folder._at(folder.vault.name(sha256))
+    raw = path.read_bytes()
+    path.write_bytes(raw[:5000] + bytes([raw[5000] ^ 1]) + raw[5001:])  # of the same size
+
+
+def test_a_copy_that_spoils_in_the_folder_is_written_again_when_its_turn_comes(
+    session: Session, engine: Engine, objects: FolderStore, filled: list[bytes], folder: BackupFolder
+) -> None:
+    made(engine, objects, folder)
+    sha256 = session.scalars(select(Blob.sha256).limit(1)).one()
+    session.rollback()
+    _spoil_copy(folder, sha256)
+    mended = [made(engine, objects, folder, NOW + timedelta(days=day)).mended for day in range(1, backup.CYCLE + 1)]
+    assert (sum(mended), folder.is_intact(sha256)) == (1, True)
+    # Where the store has lost it, too, it is named.
+    _spoil_copy(folder, sha256)
+    (objects.folder / session.scalars(select(Blob.object_key).where(Blob.sha256 == sha256)).one()).unlink()
+    session.rollback()
+    turn = NOW + timedelta(days=backup.CYCLE + 1 + mended.index(1))
+    assert made(engine, objects, folder, turn).lacking == [sha256]
+
+
+def test_a_spoilt_copy_that_was_dropped_is_stored_again(
+    session: Session, engine: Engine, objects: FolderStore, filled: list[bytes], folder: BackupFolder
+) -> None:
+    stamp = made(engine, objects, folder).stamp
+    bad, good = session.scalars(select(Blob.sha256).limit(2))
+    session.rollback()
+    _spoil_copy(folder, bad)
+    assert backup.check_again(folder, stamp)["bad_objects"] == [bad]
+    with folder.writing():
+        assert backup.drop_spoilt(folder, [bad, good]) == {bad}
+    assert made(engine, objects, folder, NOW + timedelta(days=1)).new_objects == 1
+    assert backup.check_again(folder, stamp)["bad_objects"] == []
 
 
 def test_after_the_loss_of_the_database_the_store_keeps_its_objects(

@@ -112,6 +112,42 @@ def test_nothing_on_a_day_off_at_night_or_with_nothing_to_say(
     assert len(list(session.scalars(select(ChannelPost)))) == 1
 
 
+def test_a_slow_pass_does_not_reach_into_the_quiet_hours(
+    app: Flask, session: Session, due: OfficeKit, server: Robots
+) -> None:
+    for who in ("contact", "dept_head"):
+        add(session, due, who)
+    clock = [timedelta(0)]
+
+    class Slow(ApprisePoster):
+        def post(self, kind: str, target: Mapping[str, str], message: ChannelMessage) -> str:
+            clock[0] += timedelta(minutes=2)
+            return super().post(kind, target, message)
+
+    with app.app_context():
+        result = post_channels(
+            session, now=at(DAY, 17, 59), open_poster=lambda: Slow(server.gateways), sealer=telling.SEALER,
+            render=short_renderer(session, "http://127.0.0.1:8000"), elapsed=lambda: clock[0],
+        )  # fmt: skip
+    assert result == ChannelResult(sent=1, deferred=1)
+    assert len(server.got) == 1
+
+
+def test_what_is_for_information_does_not_use_up_the_days_message(
+    app: Flask, session: Session, due: OfficeKit, server: Robots
+) -> None:
+    add(session, due)
+    session.execute(update(Outbox).values(settled_at=at(DAY, 0, 20), outcome="moot"))
+    period_id = due.period(session, "T01", "Q3").id
+    about = {"office_id": due.office_id, "recipient_id": due.users["contact"], "period_id": period_id}
+    tell(session, kind="accepted", now=at(DAY, 8, 35), **about)
+    session.commit()
+    assert post(app, session, server, at(DAY)) == ChannelResult()
+    tell(session, kind="press", now=at(DAY, 11, 0), **about)
+    session.commit()
+    assert post(app, session, server, at(DAY, 11, 5)) == ChannelResult(sent=1)
+
+
 def test_what_was_done_meanwhile_is_not_told(app: Flask, session: Session, due: OfficeKit, server: Robots) -> None:
     add(session, due)
     session.execute(update(Period).values(complete=True, light="green", reasons=["complete"]))

@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
@@ -12,13 +13,14 @@ from sqlalchemy.orm import Session
 
 from tests.support.clock import FROZEN as NOW
 from tests.support.evidence import accepted, received, submitted
+from tests.support.folder_store import FolderStore
 from tests.support.office import OfficeKit
 from tracker.adapters.embedded import seaweed
 from tracker.domain.custody import keep_until, retention_class, round_start
 from tracker.errors import Conflict, InvalidInput, NotFound, Unavailable
-from tracker.models import AuditEvent, Blob, Finding, HoldBlob, Outbox, Version
-from tracker.ports import ObjectStore
-from tracker.services import custody, custody_check, custody_locks, review
+from tracker.models import AuditEvent, Blob, Finding, HoldBlob, Outbox, Slot, Version
+from tracker.ports import Abilities, ObjectStore
+from tracker.services import custody, custody_check, custody_locks, jobs, removals, review
 from tracker.services.assessment import OFFICE_ZONE
 
 NEXT_WEEK = NOW + timedelta(7)
@@ -86,8 +88,9 @@ def test_a_spoilt_object_is_named_told_turns_red_and_heals(
     assert set(told) == {office.users[who] for who in ("legal_head", "reviewer", "reviewer2", "sysadmin")}
     finding = session.scalars(select(Finding).where(Finding.kind == "changed")).one()
     assert finding.detail["expected"]["sha256"] != finding.detail["found"]["sha256"]
-    assert session.scalar(select(AuditEvent.action).order_by(AuditEvent.seq.desc()).limit(1)) == "custody.changed"
+    assert session.scalars(select(AuditEvent.action).where(AuditEvent.subject == "blob")).all() == ["custody.changed"]
     same = custody.report(session, blob_id=version.blob_id or 0, kind="changed", detail={}, now=NEXT_WEEK)
+    assert same
     assert same.id == finding.id
     session.rollback()
 
@@ -260,6 +263,196 @@ def test_a_lock_that_the_store_lost_is_asked_for_again(
     session.expire_all()
     assert blob.locked_until == store.lock(blob.object_key).until
     assert session.scalar(select(AuditEvent.seq).where(AuditEvent.action == "custody.lock_lost")) is not None
+
+
+def test_bytes_that_were_taken_out_are_missed_by_nobody(
+    session: Session, office: OfficeKit, store: ObjectStore, unique: Any
+) -> None:
+    """A download, a package or a backup that began before may find them gone."""
+    version = accepted(session, office, office.obligation(session, "T02-E1", "M10"), received(store, unique("a")), NOW)
+    head = office.actor(session, "legal_head")
+    removals.ask(session, actor=head, version_id=version.id, reason="误传", now=NOW)
+    session.commit()
+    assert custody.report(session, blob_id=blob_of(version).id, kind="missing", detail={}, now=NOW) is None
+    session.commit()
+    assert blob_of(version).condition == "removed"
+    assert session.scalars(select(Finding.id)).all() == []
+    assert custody.heal_all(session, store, Copies(unique("a")), clock=lambda: NOW)["healed"] == 0
+    with pytest.raises(NotFound):
+        custody.report(session, blob_id=10**6, kind="missing", detail={}, now=NOW)
+
+
+@pytest.mark.parametrize("when", ["while the copy is read", "while it is put back"])
+def test_bytes_that_are_taken_out_while_they_are_healed_stay_out(
+    session: Session, office: OfficeKit, unique: Any, tmp_path: Path, when: str
+) -> None:
+    store = FolderStore(tmp_path / "objects")
+    version = accepted(session, office, office.obligation(session, "T02-E1", "M10"), received(store, unique("a")), NOW)
+    blob = blob_of(version)
+    (store.folder / blob.object_key).unlink()
+    custody.report(session, blob_id=blob.id, kind="missing", detail={}, now=NOW)
+    session.commit()
+
+    def remove() -> None:
+        removal = removals.ask(
+            session, actor=office.actor(session, "legal_head"), version_id=version.id, reason="误传", now=NOW
+        )
+        removal.state = "approved"
+        session.commit()
+        assert removals.carry_out(session, store, now=NOW).done == 1
+
+    class Copied(Copies):
+        def open(self, sha256: str) -> BinaryIO:
+            if when == "while the copy is read":
+                remove()
+            return super().open(sha256)
+
+    class Putting(Wrong):
+        def put_as(self, key: str, source: BinaryIO) -> Any:
+            if when == "while it is put back":
+                remove()
+            return self.store.put_as(key, source)
+
+    result = custody.heal_all(session, Putting(store, []), Copied(unique("a")), clock=lambda: NOW)
+    assert (result["healed"], result["failed"][0]["code"]) == (0, "object_removed")
+    assert not store.exists(blob.object_key)
+    session.expire_all()
+    assert (blob.condition, version.state) == ("removed", "voided")
+
+
+class Refusing(Wrong):
+    """A store that answers and refuses some objects; `silent`: does not answer at all."""
+
+    def __init__(self, store: ObjectStore, *keys: str, silent: bool = False) -> None:
+        super().__init__(store, [])
+        self.keys, self.silent, self.asked = keys, silent, list[str]()
+
+    def _ask(self, key: str) -> None:
+        self.asked.append(key)
+        if key in self.keys:
+            raise Unavailable("store_down", reason="AccessDenied")
+
+    def ready(self) -> None:
+        if self.silent:
+            raise Unavailable("store_down")
+
+    def retain(self, key: str, until: Any) -> Any:
+        self._ask(key)
+        return self.store.retain(key, until)
+
+    def hold(self, key: str, *, on: bool) -> Any:
+        self._ask(key)
+        return self.store.hold(key, on=on)
+
+
+def in_turn(session: Session, store: ObjectStore, now: datetime = NOW, **more: Any) -> dict[str, Any]:
+    """A pass as the worker runs it: the next one knows how far it has come."""
+
+    def work() -> dict[str, Any]:
+        return custody_locks.apply(
+            session, store, now=now, elapsed=more.pop("elapsed", lambda: timedelta(0)), **more
+        ).as_dict()
+
+    return jobs.run(session, "custody_locks", as_of=now, clock=lambda: now, work=work)
+
+
+def some(session: Session, office: OfficeKit, store: ObjectStore, unique: Any, count: int) -> list[Blob]:
+    blobs = []
+    for number in range(count):
+        owed = office.obligation(session, "T02-E1", f"M{number + 1:02}")
+        blobs.append(blob_of(submitted(session, office, owed, received(store, unique(number)), NOW)))
+    session.commit()
+    return blobs
+
+
+def test_one_object_that_is_refused_holds_up_no_other(
+    session: Session, office: OfficeKit, store: ObjectStore, unique: Any
+) -> None:
+    first, second, third = some(session, office, store, unique, 3)
+    custody_locks.place_hold(
+        session, actor=office.actor(session, "legal_head"), plan_year=2026, task_codes=[], reason="检查", now=NOW
+    )
+    session.commit()
+    refused, others = first.object_key, {second.object_key, third.object_key}
+    silent = in_turn(session, Refusing(store, refused, silent=True))
+    assert (silent["store_down"], silent["retained"], silent["held"], silent["failed"]) == (True, 0, 0, 0)
+    refusing = Refusing(store, refused)
+    result = in_turn(session, refusing)
+    assert (result["store_down"], result["retained"], result["held"], result["failed"]) == (False, 2, 2, 2)
+    session.expire_all()
+    assert all(store.lock(key).held and store.lock(key).until for key in others)
+    assert [bool(blob.locked_until) for blob in (first, second, third)] == [False, True, True]
+    assert first.retention == "D10"
+    session.rollback()
+    # Asked again at night, and when it is refused no more it gets what the others have.
+    result = in_turn(session, store, NOW + timedelta(hours=2), everything=True)
+    assert (result["retained"], result["held"], result["failed"]) == (1, 1, 0)
+
+
+def test_a_term_that_is_over_is_not_asked_of_the_store(
+    session: Session, office: OfficeKit, store: ObjectStore, unique: Any
+) -> None:
+    (blob,) = some(session, office, store, unique, 1)
+    version = session.scalars(select(Version)).one()
+    version.doc_date, version.covered_from, version.covered_to = date(2012, 5, 1), None, None
+    session.commit()
+    nothing = Refusing(store, blob.object_key)
+    for hours in range(3):
+        result = in_turn(session, nothing, NOW + timedelta(hours=hours), everything=True)
+        assert (result["retained"], result["failed"]) == (0, 0)
+    assert nothing.asked == []
+    session.expire_all()
+    assert (blob.retention, blob.locked_until) == ("D10", None)
+
+
+def test_a_walk_that_runs_out_of_time_goes_on_where_it_stopped(
+    session: Session, office: OfficeKit, store: ObjectStore, unique: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(custody_locks, "PAGE", 2)
+    blobs = some(session, office, store, unique, 5)
+    assert in_turn(session, store)["retained"] == 5
+    for slot in session.scalars(select(Slot).where(Slot.code == "T02-E1")):
+        slot.retention = "永久"
+    session.commit()
+    asked: list[str] = []
+    for turn, wanted in enumerate((2, 2, 1, 0)):
+        slow = Refusing(store)
+        result = in_turn(
+            session, slow, NOW + timedelta(hours=2 + turn), everything=turn == 0,
+            elapsed=lambda slow=slow: timedelta(minutes=9 * (len(slow.asked) >= 2)),
+        )  # fmt: skip
+        assert (len(slow.asked), result["retained"]) == (wanted, wanted)
+        assert (result["mark"]["walk"] is None) == (turn >= 2)
+        asked += slow.asked
+    assert asked == [blob.object_key for blob in blobs]
+    session.expire_all()
+    assert {blob.retention for blob in blobs} == {"Y"}
+    assert in_turn(session, store, NOW + timedelta(days=1), everything=True)["mark"]["walks"] == 2
+
+
+def test_on_a_store_without_locks_a_pass_reads_what_is_new_and_nothing_else(
+    session: Session, office: OfficeKit, store: ObjectStore, unique: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    services_of = custody_locks.services_of
+
+    def counting(session: Session, blob_ids: Any, *more: Any) -> Any:
+        read.extend(blob_ids)
+        return services_of(session, blob_ids, *more)
+
+    monkeypatch.setattr(custody_locks, "services_of", counting)
+    plain = Wrong(store, [])
+    plain.abilities = lambda: Abilities(versioned=False, locks=False, checksums=True)  # type: ignore[attr-defined]
+    some(session, office, store, unique, 3)
+    for hours, wanted in ((0, 3), (1, 3), (2, 0), (3, 0)):  # the second looks back a little
+        read.clear()
+        in_turn(session, plain, NOW + timedelta(hours=hours))
+        assert len(read) == wanted
+    later = submitted(session, office, office.obligation(session, "T02-E1", "M10"), received(store, unique("b")), NOW)
+    session.commit()
+    read.clear()
+    in_turn(session, plain, NOW + timedelta(hours=4))
+    assert read == [later.blob_id]
 
 
 def test_what_is_spoilt_cannot_be_accepted(

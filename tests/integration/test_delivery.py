@@ -25,7 +25,7 @@ from tracker.models import Digest, Obligation, Outbox, Period, Reminder, User
 from tracker.ports import ObjectStore
 from tracker.queries.digest import Line
 from tracker.services.delivery import DeliveryResult, Rendered, deliver
-from tracker.services.telling import tell
+from tracker.services.telling import recipients, tell
 
 DAY = date(2026, 10, 12)  # a Monday: T-1 of the third quarter, September's ledger is late
 CONTACT = "contact@office.example"
@@ -185,6 +185,23 @@ def test_a_department_without_anybody_is_spoken_for_by_the_head_of_the_legal_off
     morning(app, session, smtp_sink, at(DAY))
     (text,) = letters(smtp_sink, "legal_head@office.example")
     assert "T02" in text
+
+
+def test_an_account_that_has_run_out_is_told_nothing_and_its_superior_is(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    ends = DAY - timedelta(1)
+    session.execute(update(User).where(User.id == due.users["contact"]).values(valid_until=ends))
+    session.commit()
+    morning(app, session, smtp_sink, at(DAY))
+    assert letters(smtp_sink) == []
+    assert outcomes(session, due.users["contact"]) == {"not_theirs"}
+    task = due.period(session, "T01", "Q3").task
+    who = {day: [person.id for person in recipients(session, task, ("contact",), day)] for day in (ends, DAY)}
+    assert who == {ends: [due.users["contact"]], DAY: [due.users["dept_head"]]}
+    night(session, DAY + timedelta(2))  # another step of the ladder
+    rung = select(Reminder.recipient_id).where(Reminder.created_at > at(DAY))
+    assert due.users["contact"] not in set(session.scalars(rung))
 
 
 # -- when it fails -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, event, select, update
 from sqlalchemy.orm import Session
 
@@ -165,6 +166,43 @@ def test_what_is_complete_asks_nothing_more(session: Session, office: OfficeKit)
     late.light, late.reasons, late.complete = "green", ["complete"], True
     session.flush()
     assert late.id not in {line.period_id for line in lines(session, office, "contact")}
+
+
+@pytest.mark.parametrize(
+    ("rung", "says_it"), [("T-30", True), ("T-14", True), ("M10/T-7", True), ("T-3", False), ("T-7w", False),
+                          ("T+1", False)],
+)  # fmt: skip
+def test_the_early_steps_say_what_the_material_must_show(
+    session: Session, office: OfficeKit, rung: str, says_it: bool
+) -> None:
+    begin(session, date(2026, 10, 1))
+    period = office.period(session, "T02", "M10")
+    remind(
+        session, [office.user(session, "contact")], office_id=office.office_id, rung=rung, owed_on=DAY,
+        kind=Kind.REMINDER, now=at(DAY, 0, 10), period_id=period.id,
+    )  # fmt: skip
+    session.flush()
+    (line,) = [line for line in lines(session, office, "contact") if line.period_id == period.id]
+    assert [gap.points for gap in line.missing] == [("写明日期", "有签字盖章") if says_it else ()]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_what_a_department_owes_joins_only_the_mails_of_whoever_works_on_it(
+    session: Session, office: OfficeKit, role: Role
+) -> None:
+    begin(session, date(2026, 7, 1))
+    night(session, DAY)
+    person = add_person(session, office.office_id, "somebody", role, office.departments["zzxf"], FROZEN)
+    session.flush()
+    tell(
+        session, office_id=office.office_id, recipient_id=person.id, kind=Kind.SYSTEM, now=at(DAY, 0, 20),
+        once="calendar/2027",
+    )  # fmt: skip
+    session.flush()
+    groups = {line.group for line in lines_for(session, [person], rows_of(session), DAY)[person.id]}
+    works = role in {Role.CONTACT, Role.DEPT_HEAD, Role.REVIEWER, Role.LEGAL_HEAD}
+    assert ("overdue" in groups) is works
+    assert "system" in groups
 
 
 def test_soon_stale_joins_only_whoever_wants_it(session: Session, office: OfficeKit) -> None:

@@ -19,7 +19,7 @@ from tests.support.office import OfficeKit
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound, TrackerError
 from tracker.models import AuditEvent, Blob, Evidence, Period, Version
 from tracker.ports import ObjectStore
-from tracker.services import audit, evidence, review
+from tracker.services import audit, evidence, links, review
 from tracker.services.checking import differences
 
 
@@ -87,7 +87,100 @@ def test_the_same_bytes_are_stored_once_and_do_not_refresh(
     assert count(session, Blob) == 1
     assert again.duplicate_of_id == first.id
     assert "duplicate" in again.warnings
-    assert october.accepted == 0
+    entry = acts.entry(again, october, october.end)
+    assert refusal(session, office, entry) == {again.id: "same_bytes_dated"}
+    assert (october.accepted, october.state, october.stale_reasons) == (0, "stale", ["S2"])
+
+
+def refusal(session: Session, office: OfficeKit, *entries: evidence.SubmitEntry, who: str = "contact") -> Any:
+    """Why these drafts are not taken, by version."""
+    with pytest.raises(InvalidInput) as refused:
+        evidence.submit(session, actor=office.actor(session, who), entries=entries, now=FROZEN)
+    errors: Any = refused.value.data["errors"]
+    return {key: error.code for key, error in errors.items()}
+
+
+def test_old_standing_material_sent_again_stays_old(session: Session, office: OfficeKit, store: ObjectStore) -> None:
+    plan, earlier = (office.obligation(session, "T01-E1", cycle) for cycle in ("Q4", "Q3"))
+    acts.accepted(session, office, plan, acts.received(store, files.pdf("方案")), FROZEN, day=date(2025, 10, 1))
+    for owed in (plan, earlier):  # one document serves all quarters: there is nothing that a second could do
+        again = acts.draft(session, office, owed, acts.received(store, files.pdf("方案"), "新.pdf"), FROZEN)
+        for day in (date(2026, 3, 1), date(2025, 10, 1)):
+            assert refusal(session, office, acts.entry(again, owed, day)) == {again.id: "same_bytes_standing"}
+        evidence.withdraw(session, actor=office.actor(session, "contact"), version_id=again.id, now=FROZEN)
+    assert (plan.state, plan.stale_reasons) == ("stale", ["S1"])
+
+
+def test_one_photo_is_one_photo(session: Session, office: OfficeKit, store: ObjectStore) -> None:
+    photos, day = office.obligation(session, "T03-E1", "Y"), date(2026, 11, 2)
+    one, two = (
+        acts.draft(session, office, photos, acts.received(store, files.jpg(1), name), FROZEN, "contact_sfs")
+        for name in ("照片1.jpg", "照片2.jpg")
+    )
+    entries = [acts.entry(version, photos, day) for version in (one, two)]
+    # In one go, and one after the other; the days do not matter.
+    assert refusal(session, office, *entries, who="contact_sfs") == {two.id: "same_bytes_again"}
+    evidence.submit(session, actor=office.actor(session, "contact_sfs"), entries=entries[:1], now=FROZEN)
+    other = acts.entry(two, photos, date(2026, 11, 3))
+    assert refusal(session, office, other, who="contact_sfs") == {two.id: "same_bytes_again"}
+    assert (photos.missing, photos.state) == (1, "partial")
+    # What is taken back or returned stands for nothing: the file may be given where it belongs.
+    evidence.withdraw(session, actor=office.actor(session, "contact_sfs"), version_id=one.id, now=FROZEN)
+    evidence.submit(session, actor=office.actor(session, "contact_sfs"), entries=entries[1:], now=FROZEN)
+    assert two.state == "submitted"
+
+
+def test_one_table_serves_every_month_that_it_covers(session: Session, office: OfficeKit, store: ObjectStore) -> None:
+    months = [office.obligation(session, "T02-E1", cycle) for cycle in ("M08", "M09", "M10")]
+    table = acts.received(store, files.xlsx("八至十月"), "8-10月.xlsx")
+    dates = {"covered_from": months[0].start, "covered_to": months[-1].end, "late_reason": "补录"}
+    for owed in months:
+        version = acts.draft(session, office, owed, table, FROZEN)
+        entry = acts.entry(version, owed, months[-1].end, **dates)
+        if owed is not months[0]:
+            newer = acts.entry(version, owed, date(2026, 11, 20), **dates)
+            assert refusal(session, office, newer) == {version.id: "same_bytes_dated"}
+            longer = acts.entry(version, owed, months[-1].end, **dates, valid_to=date(2027, 12, 31))
+            assert refusal(session, office, longer) == {version.id: "same_bytes_dated"}
+        evidence.submit(session, actor=office.actor(session, "contact"), entries=[entry], now=FROZEN)
+        review.decide(
+            session, actor=office.actor(session, "reviewer"), version_id=version.id, verdict="accepted", ticked=[0, 1],
+            now=FROZEN,
+        )  # fmt: skip
+    assert [owed.state for owed in months] == ["filled"] * 3
+
+
+def test_a_linked_file_keeps_its_dates(session: Session, office: OfficeKit, store: ObjectStore) -> None:
+    september, october = (office.obligation(session, "T02-E1", cycle) for cycle in ("M09", "M10"))
+    source = acts.accepted(session, office, september, acts.received(store, files.pdf()), FROZEN)
+    actor = office.actor(session, "contact")
+    (copy,) = links.link(session, actor=actor, version_id=source.id, obligation_ids=[october.id], now=FROZEN)
+    assert refusal(session, office, acts.entry(copy, october, october.end)) == {copy.id: "same_bytes_dated"}
+    plan, later = (office.obligation(session, "T01-E1", cycle) for cycle in ("Q3", "Q4"))
+    standing = acts.accepted(session, office, plan, acts.received(store, files.pdf("方案")), FROZEN)
+    with pytest.raises(InvalidInput) as refused:
+        links.link(session, actor=actor, version_id=standing.id, obligation_ids=[later.id], now=FROZEN)
+    assert refused.value.code == "link_unsuitable"
+
+
+def test_two_people_submit_the_same_bytes_at_once(
+    engine: Engine, session: Session, office: OfficeKit, store: ObjectStore
+) -> None:
+    photos, day = office.obligation(session, "T03-E1", "Y"), date(2026, 11, 2)
+    entries = []
+    for name in ("照片1.jpg", "照片2.jpg"):
+        file = acts.received(store, files.jpg(1), name)
+        entries.append(acts.entry(acts.draft(session, office, photos, file, FROZEN, "contact_sfs"), photos, day))
+    session.commit()
+
+    def submit(entry: evidence.SubmitEntry) -> Callable[[Session], object]:
+        return lambda own: evidence.submit(own, actor=office.actor(own, "contact_sfs"), entries=[entry], now=FROZEN)
+
+    found = at_once(engine, *(submit(entry) for entry in entries))
+    assert sum(error is None for error in found) == 1
+    session.rollback()
+    session.refresh(photos)
+    assert (photos.missing, photos.state) == (1, "partial")
 
 
 def test_an_answer_to_a_return_with_the_same_bytes_is_refused(
@@ -101,6 +194,45 @@ def test_an_answer_to_a_return_with_the_same_bytes_is_refused(
             session, office, obligation, acts.received(store, files.pdf("旧")), FROZEN, evidence_id=version.evidence_id
         )
     assert refused.value.code == "same_as_returned"
+
+
+def test_what_was_returned_once_is_no_answer_later_either(
+    session: Session, office: OfficeKit, store: ObjectStore
+) -> None:
+    obligation, actor = office.obligation(session, "T02-E1", "M10"), office.actor(session, "contact")
+    first = acts.submitted(session, office, obligation, acts.received(store, files.pdf("旧")), FROZEN)
+    acts.returned(session, office, first, FROZEN)
+    item, mended = first.evidence_id, acts.received(store, files.pdf("改"))
+    second = acts.draft(session, office, obligation, mended, FROZEN, evidence_id=item)
+    evidence.withdraw(session, actor=actor, version_id=second.id, now=FROZEN)
+    with pytest.raises(InvalidInput) as refused:
+        acts.draft(session, office, obligation, acts.received(store, files.pdf("旧")), FROZEN, evidence_id=item)
+    assert refused.value.code == "same_as_returned"
+    # What was only taken back was never judged.
+    third = acts.submitted(session, office, obligation, mended, FROZEN, evidence_id=item)
+    assert (third.number, third.state) == (3, "submitted")
+    acts.returned(session, office, third, FROZEN)
+    fourth = acts.accepted(session, office, obligation, acts.received(store, files.pdf("新")), FROZEN, evidence_id=item)
+    review.void(session, actor=office.actor(session, "legal_head"), version_id=fourth.id, reason="错", now=FROZEN)
+    for mark, code in (("旧", "same_as_returned"), ("改", "same_as_returned"), ("新", "same_as_voided")):
+        with pytest.raises(InvalidInput) as refused:
+            acts.draft(session, office, obligation, acts.received(store, files.pdf(mark)), FROZEN, evidence_id=item)
+        assert refused.value.code == code
+
+
+def test_an_older_version_comes_back_with_its_own_dates(
+    session: Session, office: OfficeKit, store: ObjectStore
+) -> None:
+    obligation = office.obligation(session, "T02-E1", "M10")
+    old, new = (acts.received(store, files.pdf(mark)) for mark in ("1", "2"))
+    first = acts.accepted(session, office, obligation, old, FROZEN, day=date(2026, 10, 20))
+    acts.accepted(session, office, obligation, new, FROZEN, evidence_id=first.evidence_id)
+    again = acts.draft(session, office, obligation, old, FROZEN, evidence_id=first.evidence_id)
+    newer = acts.entry(again, obligation, date(2026, 11, 20))
+    assert refusal(session, office, newer) == {again.id: "same_bytes_dated"}
+    entry = acts.entry(again, obligation, date(2026, 10, 20))
+    evidence.submit(session, actor=office.actor(session, "contact"), entries=[entry], now=FROZEN)
+    assert again.state == "submitted"
 
 
 def test_a_new_version_supersedes_what_was_accepted(session: Session, office: OfficeKit, store: ObjectStore) -> None:
@@ -334,8 +466,8 @@ def test_a_period_needs_all_its_pieces(session: Session, office: OfficeKit, stor
     for number in (1, 2):
         assert photos.missing == 3 - number
         acts.accepted(
-            session, office, photos, acts.received(store, files.jpg(number), "照片.jpg"), FROZEN, who="contact_sfs",
-            day=date(2026, 11, 2),
+            session, office, photos, acts.received(store, files.jpg(40 * number), "照片.jpg"), FROZEN,
+            who="contact_sfs", day=date(2026, 11, 2),
         )  # fmt: skip
     assert (photos.accepted, photos.state) == (2, "filled")
     period = session.get_one(Period, photos.period_id)

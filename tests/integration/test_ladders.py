@@ -11,18 +11,21 @@ from tests.support import evidence as acts
 from tests.support import files
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
-from tests.support.passing import ZONE, begin, night
+from tests.support.passing import ZONE, at, begin, night
 from tracker.domain.calendar import local_date
 from tracker.domain.clocks import ClockKind
 from tracker.domain.facts import LadderKind
-from tracker.domain.rehearsal import Assumption, plain_rung
-from tracker.domain.reminders import DEFAULTS, Ladder, RungRule, Unit, as_data
+from tracker.domain.office_rules import OfficeRules
+from tracker.domain.rehearsal import Assumption
+from tracker.domain.reminders import DEFAULTS, Ladder, RungRule, Unit, as_data, plain_rung
 from tracker.errors import InvalidInput, NotFound
 from tracker.models import AuditEvent, Clock, Obligation, Outbox, Period, Reminder, Setting
 from tracker.ports import ObjectStore
+from tracker.queries.calendar import load_calendar
 from tracker.queries.ladders import load_ladders
 from tracker.services.clocks import start_clock
 from tracker.services.ladders import preview, preview_clock, reset_ladder, save_ladder
+from tracker.services.office_rules import save_rules
 from tracker.services.rehearsal import rehearse
 
 TODAY = date(2026, 11, 23)
@@ -67,6 +70,29 @@ def test_clocks_are_looked_at_too(session: Session, office: OfficeKit) -> None:
     )  # fmt: skip
     assert _save(session, office, LadderKind.SIGN, as_data(ONE)) == 1
     assert session.get_one(Clock, clock.id).next_attention_at == FROZEN
+
+
+@pytest.mark.parametrize("days", [10, 2])
+def test_old_material_goes_up_after_the_offices_term(
+    session: Session, office: OfficeKit, store: ObjectStore, days: int
+) -> None:
+    begin(session, date(2026, 7, 1))
+    legal, now = office.actor(session, "legal_head"), at(date(2026, 7, 1))
+    save_rules(session, actor=legal, rules=OfficeRules(stale_to_legal=days), now=now)
+    july = office.obligation(session, "T01-E3", "M07")
+    acts.accepted(session, office, july, acts.received(store, files.pdf("七月")), at(date(2026, 8, 3)), day=july.end)
+    session.commit()
+    for number in range(4, 60):  # August's ledger does not come
+        night(session, date(2026, 8, 1) + timedelta(number))
+    period, calendar = office.period(session, "T01", "Q3").id, load_calendar(session)
+    days_of = select(Reminder.owed_on).where(Reminder.period_id == period).order_by(Reminder.owed_on)
+    since = session.scalars(days_of.where(Reminder.rung.startswith("stale/"))).first()
+    assert since is not None
+    weekly = days_of.where(Reminder.rung.startswith("stale_week/"))
+    told = list(session.scalars(weekly.where(Reminder.recipient_id == office.users["contact"])))
+    above = list(session.scalars(weekly.where(Reminder.recipient_id == office.users["legal_head"])))
+    assert above == [day for day in told if calendar.workdays_between(since, day) >= days]
+    assert (above == told) is (days == 2)
 
 
 def test_all_or_nothing(session: Session, office: OfficeKit) -> None:

@@ -84,6 +84,97 @@ def test_the_hourly_cap_spreads_the_mail_over_the_day(
     assert max(Counter(str(message["To"]) for message in mails(smtp_sink)).values()) == 1
 
 
+def test_what_the_server_refuses_counts_too_and_stands_in_nobodys_way(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    rules(session, due, hourly_cap=2, digest_at="08:30")
+    smtp_sink.sink.fault = mailsink.Fault("rcpt", "450 4.7.1 come again later")
+
+    def tries() -> list[int]:
+        session.rollback()
+        return sorted(session.scalars(select(Digest.attempts)))
+
+    morning(app, session, smtp_sink, at(DAY))
+    assert tries() == [1, 1]
+    for minute in (46, 52, 59):
+        morning(app, session, smtp_sink, at(DAY, 8, minute))
+    assert tries() == [1, 1]
+    smtp_sink.sink.fault = None
+    assert morning(app, session, smtp_sink, at(DAY, 9, 41)).sent == 2
+    assert tries() == [1, 1, 1, 1]  # whom nobody had tried yet came first
+
+
+def test_no_mail_leaves_in_the_quiet_hours_however_slow_the_pass_is(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    begun, clock = at(DAY, 17, 59), [timedelta(0)]
+
+    @contextmanager
+    def slow() -> Iterator[object]:
+        with mailer(smtp_sink)() as real:
+            send = real.send
+
+            def slowly(letter: object) -> str:
+                clock[0] += timedelta(seconds=40)
+                return send(letter)  # type: ignore[arg-type]
+
+            real.send = slowly  # type: ignore[method-assign, assignment]
+            yield real
+
+    with app.app_context():
+        result = deliver(
+            session, now=begun, open_mailer=slow, sender=SENDER, install="test",  # type: ignore[arg-type]
+            render=lambda _person, lines, today: Rendered(f"{len(lines)} {today}", "text", "<p>text</p>"),
+            elapsed=lambda: clock[0],
+        )  # fmt: skip
+    assert result.sent == len(mails(smtp_sink)) == 2  # the second is given to the server at 17:59:40
+    assert result.deferred > 1
+    session.rollback()
+    left = session.execute(select(Digest.state, Digest.lease_until, Digest.attempts).where(Digest.state != "sent"))
+    assert {tuple(row) for row in left} == {("ready", None, 0)}  # let go: the next working day tells it
+    assert morning(app, session, smtp_sink, at(DAY + timedelta(1))).sent >= result.deferred
+
+
+def accepted(session: Session, office: OfficeKit, now: datetime) -> None:
+    tell(session, office_id=office.office_id, recipient_id=office.users["contact"], kind="accepted", now=now,
+         period_id=office.period(session, "T01", "Q3").id)  # fmt: skip
+    session.commit()
+
+
+def test_what_is_for_information_does_not_use_up_the_days_mail(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    session.execute(update(Outbox).values(settled_at=at(DAY, 0, 20), outcome="sent"))
+    accepted(session, due, at(DAY, 8, 35))
+    waits = morning(app, session, smtp_sink, at(DAY))
+    assert (waits.sent, waits.deferred) == (0, 1)
+    news(session, due, "contact", at(DAY, 11, 0))
+    assert morning(app, session, smtp_sink, at(DAY, 11, 5)).sent == 1
+    (text,) = to(smtp_sink, CONTACT)
+    assert "法制办催办" not in text  # no rung of a ladder: told as what is late
+    assert text.index("▲ 逾期") < text.index("已采纳，供知悉")
+    accepted(session, due, at(DAY, 12, 0))
+    assert morning(app, session, smtp_sink, at(DAY, 12, 5)).sent == 0
+    assert morning(app, session, smtp_sink, at(DAY + timedelta(1))).sent == 1  # with the next digest
+
+
+def test_something_pressing_that_is_done_opens_no_mail_for_the_rest(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    session.execute(update(Outbox).values(settled_at=at(DAY, 0, 20), outcome="sent"))
+    accepted(session, due, at(DAY, 8, 35))
+    done = due.period(session, "T02", "M08")
+    tell(session, office_id=due.office_id, recipient_id=due.users["contact"], kind="press", now=at(DAY, 8, 36),
+         period_id=done.id)  # fmt: skip
+    done.complete, done.light = True, "green"
+    session.commit()
+    assert morning(app, session, smtp_sink, at(DAY)).sent == 0
+    session.rollback()
+    left = session.execute(select(Outbox.kind, Outbox.outcome).where(Outbox.created_at > at(DAY, 8, 30)))
+    assert {tuple(row) for row in left} == {("accepted", None), ("press", "moot")}
+    assert morning(app, session, smtp_sink, at(DAY + timedelta(1))).sent == 1
+
+
 def test_the_digest_hour_is_the_offices(
     app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
@@ -308,7 +399,7 @@ def test_what_the_absent_one_switched_off_is_not_copied_and_his_delegate_has_his
     away(session, due, "contact", "contact_dzb")
     session.execute(update(User).where(User.id == due.users["contact"]).values(quiet=["decided"]))
     session.execute(update(Outbox).values(settled_at=at(DAY, 0, 20), outcome="sent"))
-    tell(session, office_id=due.office_id, recipient_id=due.users["contact"], kind="decided", now=at(DAY, 8))
+    tell(session, office_id=due.office_id, recipient_id=due.users["contact"], kind="decided", now=at(DAY, 8, 0))
     session.commit()
     assert morning(app, session, smtp_sink, at(DAY)).sent == 0
     session.rollback()

@@ -7,16 +7,17 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from tests.support import evidence as give
 from tests.support import files
 from tests.support.notices import ACTS, advance, drafted, signed
 from tests.support.office import OfficeKit
-from tests.support.passing import at, begin, night
+from tests.support.passing import ZONE, at, begin, night
+from tracker.domain.calendar import local_date
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
-from tracker.models import AuditEvent, Clock, Notice, Outbox, Period, Reminder
+from tracker.models import AuditEvent, Clock, Notice, Outbox, Period, Reminder, User
 from tracker.ports import ObjectStore
 from tracker.queries.notices import notice_page
 from tracker.services import audit, notice_checks, notices
@@ -84,7 +85,7 @@ def test_from_draft_to_closed(session: Session, office: OfficeKit, store: Object
     number = fill(session, office, store)
     advance(session, office, notice, "report", NOW, version_ids=[number])
     assert clocks(session, notice)["report"].stopped_at == NOW
-    assert told(session, notice, "reported") == users(office, "legal_head")
+    assert told(session, notice, "reported") == users(office, "reviewer", "reviewer2", "legal_head")
     assert notice.state == "reported"  # nothing closes by itself, complete as the material is
     assert not session.get_one(Period, period.id).complete
 
@@ -130,10 +131,46 @@ def test_the_system_says_what_is_missing(session: Session, office: OfficeKit) ->
     for day in range(4, 24):
         night(session, date(2026, 11, day))
     notice = session.scalars(select(Notice).where(Notice.period_id == october(session, office).id)).one()
-    assert notice.problem.startswith("1. “巡查台账”缺1份，应于11月")
+    assert notice.problem.startswith("1. T02-E1“巡查台账”缺1份，应于11月")
     assert "5个工作日" in notice.demand
     assert notice.drafted_by_id is None
     assert told(session, notice, "drafted") == users(office, "legal_head", "deputy")
+
+
+# --------------------------------------------------------------------------- the law's own last day
+
+
+def an_event_over_the_holiday(session: Session, office: OfficeKit) -> Period:
+    """Fifteen days from 17 September end in the October holiday: reminders aim at 30 September, the law at 8 October."""
+    begin(session, date(2026, 7, 1))
+    received = date(2026, 9, 17)
+    period = give.event(session, office, "津复〔2026〕9号", at(received, 9), received, 15, "day").period
+    assert (period.due, period.overdue_after) == (date(2026, 9, 30), date(2026, 10, 8))
+    return period
+
+
+def test_a_notice_of_an_event_names_the_laws_last_day(session: Session, office: OfficeKit) -> None:
+    key = an_event_over_the_holiday(session, office).id
+    session.commit()
+    for day in range(8, 16):
+        night(session, date(2026, 10, day))
+    notice = session.scalars(select(Notice).where(Notice.period_id == key)).one()
+    assert local_date(notice.drafted_at, ZONE) == date(2026, 10, 15)  # seven workdays after what was aimed at
+    assert (notice.original_due, notice.days_late) == (date(2026, 10, 8), 6)
+    assert notice.problem == "1. T05-E2“答复书”缺1份，应于10月8日前报送。"
+    advance(session, office, notice, "sign", at(date(2026, 10, 16), 9))
+    assert (notice.original_due, notice.days_late) == (date(2026, 10, 8), 7)
+    number = notice.id
+    notice.state, notice.open_period_id = "closed", None
+    session.commit()
+    night(session, date(2026, 10, 19))  # one matter, one notice
+    assert session.scalars(select(Notice.id).where(Notice.period_id == key)).all() == [number]
+
+
+def test_a_notice_by_hand_names_the_laws_last_day_too(session: Session, office: OfficeKit) -> None:
+    period = an_event_over_the_holiday(session, office)
+    notice = drafted(session, office, period, at(date(2026, 10, 8), 9))
+    assert (notice.original_due, notice.days_late) == (date(2026, 10, 8), 0)
 
 
 # --------------------------------------------------------------------------- steps that are not the next one
@@ -282,9 +319,21 @@ def test_nobody_checks_his_own_feedback(session: Session, office: OfficeKit) -> 
     notice = signed(session, office, period, NOW)
     for act, who in (("deliver", "legal_head"), ("acknowledge", "reviewer"), ("report", "reviewer")):
         advance(session, office, notice, act, NOW, who=who)
+    assert told(session, notice, "reported") == users(office, "reviewer2", "legal_head")
     with refused("own_feedback"):
         advance(session, office, notice, "give_back", NOW, who="reviewer")
     advance(session, office, notice, "give_back", NOW, who="reviewer2")
+    advance(session, office, notice, "report", NOW, who="legal_head")
+    last = select(Outbox.recipient_id).where(Outbox.once.endswith(f"/{notice.steps[-1].id}"))
+    assert set(session.scalars(last)) == users(office, "reviewer", "reviewer2")
+
+
+def test_a_feedback_that_nobody_but_its_author_may_check_goes_one_step_up(session: Session, office: OfficeKit) -> None:
+    session.execute(update(User).where(User.role == "reviewer").values(active=False))
+    notice = signed(session, office, office.period(session, "T04", "H1"), NOW)
+    for act in ("deliver", "acknowledge", "report"):
+        advance(session, office, notice, act, NOW, who="legal_head")
+    assert told(session, notice, "reported") == users(office, "deputy")
 
 
 @pytest.mark.parametrize(

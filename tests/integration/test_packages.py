@@ -10,19 +10,21 @@ from pathlib import Path
 
 import bagit
 import pytest
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from tests.conftest import _fill_office
-from tests.support import packages
+from tests.support import notices, packages, requests
 from tests.support.clock import FROZEN
 from tests.support.databases import PostgresTemplates, SqliteTemplates
 from tests.support.folder_store import FolderStore
 from tests.support.office import OfficeKit
 from tracker.adapters import package_verify
 from tracker.adapters.package_files import render
-from tracker.models import Package
+from tracker.models import Indicator, IndicatorValue, Notice, Package, Request
 from tracker.ports import ObjectStore
-from tracker.services import package, package_making
+from tracker.services import indicators, package, package_making
+from tracker.services.package_content import content_on
 from tracker.services.package_making import Tools
 
 MATERIAL = "data/T01_信访矛盾排查化解/"
@@ -139,3 +141,39 @@ def test_a_cancelled_one_is_left_alone(session: Session, office: OfficeKit, stor
     session.commit()
     assert package_making.work_off(session, packages.tools(store)) == {"ready": 0, "checked": 0, "failed": 0}
     assert session.get_one(Package, row.id).state == "cancelled"
+
+
+def test_nothing_of_other_tasks_is_loaded(session: Session, office: OfficeKit, store: ObjectStore) -> None:
+    """Values, requests and notices of the whole installation have no place in the memory of one package."""
+    ids = packages.fill(session, office, store)
+    indicator = session.scalars(select(Indicator)).one()
+    indicators.record_value(
+        session, actor=office.actor(session, "contact"), indicator_id=indicator.id,
+        period_id=office.period(session, "T01", "Q1").id, value=3, qualifier="exact", as_of=packages.BEFORE.date(),
+        version_id=ids["accepted"], now=packages.BEFORE,
+    )  # fmt: skip
+    notices.signed(session, office, office.period(session, "T01", "Q3"), packages.BEFORE)
+    zero = requests.zero(session, office, office.obligation(session, "T01-E3", "M07"), packages.BEFORE, "dept_head")
+    requests.decided(session, office, zero, packages.BEFORE)
+    session.commit()
+    loaded: set[str] = set()
+    kinds = (IndicatorValue, Notice, Request)
+
+    def note(row: object, _context: object) -> None:
+        loaded.add(type(row).__name__)
+
+    for kind in kinds:
+        event.listen(kind, "load", note)
+    try:
+        for codes, wanted in ((("T02",), set()), (("T01",), {"IndicatorValue", "Notice", "Request"})):
+            loaded.clear()
+            session.rollback()
+            session.expunge_all()
+            content_on(
+                session, office_id=office.office_id, year=2026, codes=codes, as_of=packages.DAY, superseded=False,
+                now=FROZEN, zone=packages.ZONE,
+            )  # fmt: skip
+            assert loaded == wanted
+    finally:
+        for kind in kinds:
+            event.remove(kind, "load", note)

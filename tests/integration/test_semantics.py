@@ -138,7 +138,7 @@ def test_one_file_serves_in_other_months_without_being_uploaded_again(
     (copy,) = links.link(session, actor=actor, version_id=source.id, obligation_ids=[november.id], now=NOW)
     assert (copy.state, copy.blob_id, copy.covered_to) == ("draft", source.blob_id, november.end)
     assert november.state == "draft"
-    assert {use.obligation_id for use in uses_of(session, source.blob_id or 0)} == {october.id, november.id}
+    assert {use.obligation_id for use in uses_of(session, source.blob_id or 0, actor)} == {october.id, november.id}
 
     def again() -> Any:
         return links.link(session, actor=actor, version_id=source.id, obligation_ids=[november.id], now=NOW)

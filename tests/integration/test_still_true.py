@@ -8,10 +8,14 @@ import pytest
 from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
+from tests.support import evidence as give
+from tests.support import files
 from tests.support.office import OfficeKit
 from tests.support.passing import ZONE, at
 from tracker.domain.clocks import ClockKind
 from tracker.models import CalendarYear, Clock, Delegation, Notice, Obligation, Outbox, Period, Reminder, Request, User
+from tracker.ports import ObjectStore
+from tracker.services import evidence
 from tracker.services.clocks import start_clock, stop_clock
 from tracker.services.still_true import settle_outdated
 
@@ -166,6 +170,78 @@ def test_news_of_a_notice_ends_with_the_notice_but_for_its_end(session: Session,
     assert (news("delivered"), news("delivered", "contact_dzb")) == (None, "not_theirs")
     notice.state = "closed"
     assert (news("delivered"), news("closed")) == ("moot", None)
+
+
+def test_a_return_is_news_until_an_answer_is_handed_in(
+    session: Session, office: OfficeKit, told: Told, store: ObjectStore
+) -> None:
+    owed = office.obligation(session, "T02-E1", "M09")
+    first = give.submitted(session, office, owed, give.received(store, files.pdf("1")), NOW)
+    give.returned(session, office, first, NOW)
+    period, item = owed.period_id, first.evidence_id
+
+    def news() -> str | None:
+        return told("contact", "returned", period_id=period, version_id=first.id)
+
+    assert news() is None
+    draft = give.draft(session, office, owed, give.received(store, files.pdf("2")), NOW, evidence_id=item)
+    assert news() is None  # a draft answers nothing
+    evidence.withdraw(session, actor=office.actor(session, "contact"), version_id=draft.id, now=NOW)
+    assert news() is None  # nor what was taken back
+    give.submitted(session, office, owed, give.received(store, files.pdf("3")), NOW, evidence_id=item)
+    assert news() == "moot"
+
+
+def test_only_what_the_notice_holds_up_presses_nobody(session: Session, office: OfficeKit, told: Told) -> None:
+    period = quarter(session, office)
+    period.light, period.reasons, period.missing = "yellow", ["notice"], 0
+    assert told("contact", "reminder", period_id=period.id) == "moot"
+    period.missing = 1
+    assert told("contact", "reminder", period_id=period.id) is None
+    period.missing, period.reasons = 0, ["notice", "returned"]
+    assert told("contact", "reminder", period_id=period.id) is None
+
+
+@pytest.mark.parametrize("kind", ["reminder", "press", "stale", "soon_stale"])
+def test_nothing_of_a_waived_period_is_told(session: Session, office: OfficeKit, told: Told, kind: str) -> None:
+    period = quarter(session, office)
+    mine = update(Obligation).where(Obligation.period_id == period.id)
+    session.execute(mine.values(stale_reasons=["S2"], soon_stale=True))
+    assert told("contact", kind, period_id=period.id) is None
+    period.waived = True
+    assert told("contact", kind, period_id=period.id) == "moot"
+
+
+@pytest.mark.parametrize(
+    ("code", "extended", "reasons", "outcome"),
+    [
+        ("T-1", None, ["overdue"], None),
+        ("T-1", date(2026, 10, 23), ["overdue"], "moot"),
+        ("2026-10-20/T-1", date(2026, 10, 23), ["overdue"], "moot"),  # extended twice
+        ("2026-10-23/T-1", date(2026, 10, 23), ["overdue"], None),
+        ("M08/T+1", date(2026, 10, 23), ["overdue"], None),
+        ("2026-10-23/M08/T+1", date(2026, 10, 23), ["overdue"], None),
+        ("2026-10-23/M07/T+1", date(2026, 10, 23), ["overdue"], "moot"),  # July is there
+        ("week/2026-10-12", date(2026, 10, 23), ["overdue"], None),  # a month inside is late
+        ("week/2026-10-12", date(2026, 10, 23), ["due_soon"], "moot"),
+        ("by/2026-10-20/T-3", date(2026, 10, 23), ["overdue"], None),
+        ("by/2026-10-13/T-1", date(2026, 10, 23), ["overdue"], "moot"),  # that was the deadline
+    ],
+)
+def test_a_rung_ends_with_the_deadline_that_it_speaks_of(
+    session: Session, office: OfficeKit, told: Told, code: str, extended: date | None, reasons: list[str],
+    outcome: str | None,
+) -> None:  # fmt: skip
+    period = quarter(session, office)
+    period.milestones = [["2026-10-13", "报送"], ["2026-10-20", "通报"]]
+    period.reasons = reasons
+    if extended:
+        period.original_due, period.due, period.extended_to = period.due, extended, extended
+    mine = update(Obligation).where(Obligation.period_id == period.id)
+    session.execute(mine.values(missing=1, state="missing", stale_reasons=[]))
+    session.execute(mine.where(Obligation.cycle_no == "M07").values(missing=0, state="submitted"))
+    step = rung(session, office, period, code)
+    assert told("contact", "reminder", period_id=period.id, reminder_id=step) == outcome
 
 
 def test_a_request_waits_until_it_is_decided(session: Session, office: OfficeKit, told: Told) -> None:

@@ -8,9 +8,10 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from tests.support import evidence as give
-from tests.support.office import OfficeKit
+from tests.support.office import OfficeKit, add_person
 from tests.support.passing import at, begin, mails, morning, night, text_of
 from tracker.adapters.embedded import mailsink
+from tracker.domain.permissions import Role
 from tracker.models import Digest, Outbox, Period, Reminder, User
 from tracker.ports import ObjectStore
 
@@ -96,6 +97,45 @@ def test_a_poisoned_period_is_named_and_the_others_go_on(session: Session, offic
     attention = session.scalar(select(Period.next_attention_at).where(Period.id == poisoned))
     assert attention is not None
     assert attention <= at(date(2026, 10, 14))  # the next night tries again
+
+
+def test_stale_goes_to_legal_ten_workdays_after_it_is_stale_now(
+    session: Session, office: OfficeKit, store: ObjectStore
+) -> None:
+    """August's ledger was some days late and came; September's never came, and the quarter's flag is a new one."""
+    begin(session, date(2026, 7, 1))
+    for month, day in (("M07", date(2026, 8, 3)), ("M08", date(2026, 9, 10))):
+        if month == "M08":
+            night(session, date(2026, 9, 8))
+        owed = office.obligation(session, "T01-E3", month)
+        give.accepted(session, office, owed, give.received(store, b"%PDF-1.4 " + month.encode()), at(day, 9))
+        session.commit()
+    key = office.period(session, "T01", "Q3").id
+    assert len(rungs(session, key, "stale/")) == 1
+    for day in (date(2026, 9, 11), date(2026, 10, 14), date(2026, 10, 19), date(2026, 11, 2)):
+        night(session, day)
+    assert len(rungs(session, key, "stale/")) == 2
+
+    def heard(week: str) -> set[int]:
+        rows = select(Reminder.recipient_id).where(Reminder.period_id == key, Reminder.rung == f"stale_week/{week}")
+        return set(session.scalars(rows))
+
+    clerks = {office.users["contact"], office.users["dept_head"]}
+    assert heard("2026-10-19") == clerks
+    assert heard("2026-11-02") == clerks | {office.users["legal_head"]}
+
+
+def test_who_headed_the_legal_office_once_makes_none_of_his_department(session: Session, office: OfficeKit) -> None:
+    """T03 of the justice office, whose former head of the legal office left: the office of today is told."""
+    gone = add_person(
+        session, office.office_id, "gone", Role.LEGAL_HEAD, office.departments["sfs"], at(date(2026, 1, 5))
+    )
+    gone.active = False
+    begin(session, date(2026, 12, 1))
+    key = office.period(session, "T03", "Y").id
+    night(session, date(2026, 12, 18))
+    told = select(Reminder.recipient_id).where(Reminder.period_id == key, Reminder.rung == "T+3")
+    assert office.users["legal_head"] in set(session.scalars(told))
 
 
 def test_one_mail_a_person_and_day_and_none_on_a_day_off(

@@ -1,5 +1,6 @@
 """`tracker up`, whole: first start, second start, a child that dies, Ctrl-C, a killed supervisor."""
 
+import json
 import os
 import re
 import signal
@@ -118,6 +119,38 @@ def test_the_second_start_is_quick_and_small_and_everything_answers(running: Run
     wait_for(lambda: len(named(running.process.pid, "celery")) == 2, 20)
     time.sleep(2)  # worker and beat have loaded what they need
     assert sum(resident(pid) for pid in family(running.process.pid)) <= MEMORY
+
+
+def test_the_accounts_are_named_where_it_starts(running: Running) -> None:
+    printed = running.printed()
+    assert str(running.data / "accounts.txt") in printed
+    assert "fzb-shenhe1@demo.example" in printed
+    passwords = [line.split("\t")[1] for line in (running.data / "accounts.txt").read_text("utf-8").splitlines()]
+    assert passwords
+    assert not [word for word in passwords if word in printed]
+
+
+def test_a_program_gets_one_line_when_everything_runs(data: Path, tmp_path: Path) -> None:
+    port, said = free_port(), tmp_path / "said.txt"
+    command = [sys.executable, "-m", "tracker.cli.main", "up", "--json", "--data", str(data), "--port", str(port)]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("TRACKER_")}
+    with said.open("wb") as out, (tmp_path / "words.txt").open("wb") as words:
+        process = subprocess.Popen(command, env=env, stdout=out, stderr=words)
+    try:
+        wait_for(lambda: said.read_bytes().endswith(b"\n") or process.poll() is not None, 60)
+        told = json.loads(said.read_text(encoding="utf-8"))
+        assert told["address"] == f"http://127.0.0.1:{port}/"
+        assert told["accounts_file"] == str(data / "accounts.txt")
+        assert {"email", "name"} == set(told["accounts"][0])
+        with urllib.request.urlopen(told["address"] + "readyz", timeout=20) as answer:
+            assert answer.status == 200
+        again = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+        assert again.returncode == 1
+        assert "another `tracker up`" in json.loads(again.stdout)["error"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(40) == 0
+    assert said.read_text(encoding="utf-8").count("\n") == 1
 
 
 def test_a_second_one_on_the_same_folder_says_so(running: Running) -> None:

@@ -4,17 +4,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, select, text
+from sqlalchemy.orm import Session
 
 from tests.support import postgres
+from tests.support.clock import FROZEN
+from tests.support.office import build, prepare_empty
 from tracker import config, schema
 from tracker.db import engine_options, prepare_engine
-from tracker.models import Base
+from tracker.models import Base, Period
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,6 +77,21 @@ def test_the_migrations_make_what_the_models_say(engine: Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_what_is_judged_otherwise_now_is_looked_at_again(engine: Engine) -> None:
+    """The release before has a year; after the upgrade every period of it waits for the sweep."""
+    schema.upgrade(engine)
+    with Session(engine) as session:
+        prepare_empty(session, FROZEN)
+        build(session, FROZEN)
+        session.execute(text("UPDATE period SET next_attention_at = NULL"))
+        session.commit()
+    schema.downgrade(engine, "0002")
+    schema.upgrade(engine)
+    with Session(engine) as session:
+        waiting = session.scalars(select(Period.next_attention_at).distinct()).all()
+        assert waiting == [datetime(2000, 1, 1, tzinfo=UTC)]
 
 
 def test_two_processes_that_migrate_at_once_do_it_once(url: str) -> None:

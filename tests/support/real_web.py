@@ -16,13 +16,16 @@ from tests.support.clock import FrozenClock
 from tests.support.killing import ROOT
 from tracker.adapters.embedded.process import LOOPBACK, free_port
 
-PATIENCE = 30.0  # seconds that a start may take on a busy machine
+PATIENCE = 90.0  # seconds that a start may take on a busy machine
 
 
 def app() -> Flask:
     """What gunicorn loads."""
     from tracker.app import create_app
+    from tracker.web import reading
 
+    # How long a sender may be silent; a test does not wait for a minute.
+    vars(reading).update(SILENCE=float(os.environ.get("TEST_SILENCE", reading.SILENCE)))
     made = create_app()
     made.config["CLOCK"] = FrozenClock()
     return made
@@ -40,8 +43,8 @@ class RealWeb:
         return f"http://{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "gunicorn", "--bind", f"{LOOPBACK}:{self.port}", "--worker-class", "gthread"]
-        command += ["--workers", "1", "--threads", "8", "--no-control-socket", "tests.support.real_web:app()"]
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"{LOOPBACK}:{self.port}"]
+        command += ["-c", "python:tracker.serving", "tests.support.real_web:app()"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=self.env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
@@ -52,7 +55,9 @@ class RealWeb:
                 with urllib.request.urlopen(f"{self.address}/login", timeout=5):
                     return
             except (urllib.error.URLError, OSError):
-                assert time.monotonic() < ends, self.log.read_text(encoding="utf-8")
+                if time.monotonic() > ends or self.process.poll() is not None:
+                    self.stop()
+                    raise AssertionError(self.log.read_text(encoding="utf-8")) from None
                 time.sleep(0.05)
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ from tests.support import office as offices
 from tests.support.clock import FROZEN
 from tests.support.databases import Database, PostgresTemplates, SqliteTemplates
 from tests.support.killing import environment
+from tests.support.office import OfficeKit
 from tests.support.passing import begin, mails, night
 from tracker import config, passes
 from tracker.adapters.embedded import mailsink
@@ -27,7 +28,7 @@ DAY = date(2026, 10, 12)  # T-1 of the third quarter; September's ledgers are la
 MORE_CLERKS = 12
 
 
-def _fill(session: Session) -> None:
+def _fill(session: Session) -> OfficeKit:
     """The small office with a larger department, its year begun in July; nobody has looked since."""
     offices.prepare_empty(session, FROZEN)
     kit = offices.build(session, FROZEN)
@@ -35,18 +36,21 @@ def _fill(session: Session) -> None:
         department = kit.departments[("zzxf", "sfs", "fzb")[number % 3]]
         offices.add_person(session, kit.office_id, f"clerk{number:02}", Role.CONTACT, department, FROZEN)
     begin(session, date(2026, 7, 1))
+    return kit
 
 
-def _fill_and_sweep(session: Session) -> None:
-    _fill(session)
+def _fill_and_sweep(session: Session) -> OfficeKit:
+    kit = _fill(session)
     night(session, DAY)
+    return kit
 
 
 class Round:
     """A database of its own, a mailbox of its own."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, kit: OfficeKit) -> None:
         self.engine: Engine = database.engine()
+        self.kit = kit
         self.sink = mailsink.start(folder / "mail")
         self.env = environment(folder, database, self.sink.url)
 
@@ -126,12 +130,12 @@ class Rounds:
     def fresh(self, *, swept: bool) -> Round:
         self.drop()
         name = "many_swept" if swept else "many"
-        self.templates.template(name, _fill_and_sweep if swept else _fill)
+        kit = self.templates.template(name, _fill_and_sweep if swept else _fill)
         self.number += 1
         folder = self.folder / str(self.number)
         folder.mkdir()
         database = self.templates.copy(name, folder)
-        self.last = (Round(database, folder), database)
+        self.last = (Round(database, folder, kit), database)
         return self.last[0]
 
     def drop(self) -> None:

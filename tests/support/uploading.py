@@ -1,4 +1,5 @@
-"""Real web servers, a real store and a sweeper under fire, and a person's script that sends files until they are taken.
+"""Real web servers, a store, a sweeper and a Celery worker under fire; a person's script that sends files until they
+are taken.
 
 Loaded by gunicorn: `tests.support.uploading:app()`. As a command it sweeps litter without a pause, with its clock a
 day ahead, so that it takes away whatever no row names the moment that it sees it.
@@ -6,6 +7,7 @@ day ahead, so that it takes away whatever no row names the moment that it sees i
 
 import base64
 import hashlib
+import io
 import os
 import random
 import signal
@@ -23,11 +25,12 @@ from urllib.parse import quote
 
 import requests
 from flask import Flask
+from PIL import Image
 
 from tests.support.killing import ROOT
 from tests.support.office import PASSWORD
 from tracker import clock, passes
-from tracker.adapters.embedded import seaweed
+from tracker.adapters.embedded import seaweed, valkey
 from tracker.adapters.embedded.process import LOOPBACK, free_port
 from tracker.domain import uploads as rules
 from tracker.errors import TrackerError
@@ -51,9 +54,11 @@ def app() -> Flask:
 
 
 class Machines:
-    """Web servers web1 and web2, the store, the sweeper; all to be killed and started again at any instant."""
+    """Web servers web1 and web2, the store, the sweeper, a Celery worker with its beat; all to be killed and started
+    again at any instant. The broker, in which nothing is true, is left alone.
+    """
 
-    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, env: Mapping[str, str], folder: Path, broker: valkey.State) -> None:
         self.folder, self.state = folder, seaweed.new_state()
         self.store_folder = folder / "s3"
         # By its owner, and closed again: the bucket is there before anybody is killed.
@@ -62,7 +67,9 @@ class Machines:
         self.env = dict(env) | {
             "TRACKER_S3_ENDPOINT": self.state.endpoint, "TRACKER_S3_ACCESS_KEY": self.state.access,
             "TRACKER_S3_SECRET_KEY": self.state.secret, "TRACKER_S3_BUCKET": "evidence",
+            "TRACKER_REDIS_URL": broker.url,
         }  # fmt: skip
+        self.starts = 0
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -76,9 +83,14 @@ class Machines:
             return
         command = [sys.executable, "-m", "tests.support.uploading"]
         if name in self.ports:
-            command = [sys.executable, "-m", "gunicorn", "--bind", f"{LOOPBACK}:{self.ports[name]}", "--workers", "1",
-                       "--worker-class", "gthread", "--threads", "8", "--no-control-socket",
-                       "tests.support.uploading:app()"]  # fmt: skip
+            command = [sys.executable, "-m", "gunicorn", "--bind", f"{LOOPBACK}:{self.ports[name]}",
+                       "-c", "python:tracker.serving", "tests.support.uploading:app()"]  # fmt: skip
+        if name == "worker":
+            self.starts += 1
+            schedule = self.folder / f"beat-{self.starts}"  # a killed beat may leave its file torn
+            command = [sys.executable, "-m", "celery", "-A", "tests.support.upload_celery", "worker", "--beat",
+                       "--schedule", str(schedule), "--pool", "threads", "--concurrency", "2",
+                       "--without-gossip", "--without-mingle"]  # fmt: skip
         with log.open("ab") as out:
             self.running[name] = subprocess.Popen(
                 command, env=self.env, cwd=ROOT, stdout=out, stderr=out, start_new_session=True
@@ -127,15 +139,24 @@ class Sent:
 
     @property
     def name(self) -> str:
-        return f"巡查台账{self.number}.csv"
+        return f"巡查照片{self.number}.bmp" if self.content.startswith(b"BM") else f"巡查台账{self.number}.csv"
+
+
+def picture(dice: random.Random) -> bytes:
+    """One that browsers are shown a rendition of, whatever its size."""
+    target = io.BytesIO()
+    Image.frombytes("RGB", (64, 48), dice.randbytes(64 * 48 * 3)).save(target, "BMP")
+    return target.getvalue()
 
 
 def make_files(dice: random.Random, obligations: list[int], count: int) -> list[Sent]:
-    """Most are small, every sixth comes in parts, every tenth has been given elsewhere before."""
+    """Most are small, every sixth comes in parts, every fifth is a picture, every tenth was given elsewhere before."""
     made: list[Sent] = []
     for number in range(count):
         size = dice.randrange(PART, 2 * PART) if number % 6 == 2 else dice.randrange(1, 200_000)
         content = base64.encodebytes(dice.randbytes(size * 3 // 4 + 1))
+        if number % 5 == 3:
+            content = picture(dice)
         if number % 10 == 9:
             twin = dice.choice(made)
             content = twin.content if twin.obligation != obligations[number % len(obligations)] else content

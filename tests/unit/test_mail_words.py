@@ -1,5 +1,6 @@
 """The words of a mail: subject, rungs, wrapping by what a column is worth, no picture and no name from outside."""
 
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -11,7 +12,8 @@ from flask_babel import Babel, force_locale
 
 from tests.support.office import calendars
 from tracker.domain.calendar import WorkCalendar, parse_table
-from tracker.queries.digest import ORDER, Line, Missing, short_rung
+from tracker.domain.reminders import plain_rung
+from tracker.queries.digest import ORDER, Line, Missing
 from tracker.queries.overview import Item, Overview, Share
 from tracker.queries.weekly import Weekly
 from tracker.web import filters, locale, mail
@@ -66,6 +68,9 @@ def test_every_group_has_a_word_and_a_sign(words: Flask) -> None:
     ("rung", "said"),
     [
         ("M03/T-7", "一周前提醒"),
+        ("by/2026-06-30/T-1", "前一天提醒"),
+        ("2026-10-30/M09/T+1", "逾期第1个工作日提醒"),
+        ("2026-10-30/start", "新下达或新登记"),
         ("T-2w", "期限前2个工作日提醒"),
         ("T-10", "期限前10天提醒"),
         ("T+3", "逾期第3个工作日提醒"),
@@ -75,7 +80,7 @@ def test_every_group_has_a_word_and_a_sign(words: Flask) -> None:
     ],
 )
 def test_a_rung_is_said_in_words(words: Flask, rung: str, said: str) -> None:
-    assert rung_words(short_rung(rung)) == said
+    assert rung_words(plain_rung(rung)) == said
 
 
 def test_a_line_says_where_what_and_who_else(words: Flask) -> None:
@@ -86,6 +91,24 @@ def test_a_line_says_where_what_and_who_else(words: Flask) -> None:
     assert entry.wants == "还缺 排查会议记录 × 1"
     assert entry.notes == ("逾期第3个工作日提醒", "已抄送法制办、分管领导", "代综治信访办经办人收")
     assert copied_words(()) == ""
+
+
+def test_an_early_line_says_what_the_material_must_show_and_stays_short(words: Flask) -> None:
+    gaps = tuple(Missing(f"材料{n}", f"Piece {n}", 1, points=("写明日期", "有签字盖章")) for n in range(5))
+    made = letter(replace(LATE, group="due_later", late=False, rung="T-14", missing=gaps))
+    assert made.sections[0].entries[0].shows == tuple(f"材料{n}须体现：写明日期；有签字盖章" for n in range(3))
+    page = words.jinja_env.get_template("mail/digest.html").render(letter=made, subject="x")
+    for body in (plain(made), page):
+        assert "材料0须体现：写明日期；有签字盖章" in body
+        assert "材料3须体现" not in body
+    assert letter(LATE).sections[0].entries[0].shows == ()
+
+
+def test_what_the_law_still_gives_time_for_is_not_called_late(words: Flask) -> None:
+    """Reminders of a statutory deadline aim at a workday before its last day; a step after that is no lateness."""
+    line = replace(LATE, group="statutory", rung="T+1", late=False, copied=("legal",))
+    assert letter(line).sections[0].entries[0].notes[0] == "已抄送法制办"
+    assert letter(replace(line, late=True)).sections[0].entries[0].notes[0] == "逾期第1个工作日提醒"
 
 
 def test_a_notice_stands_first_and_lands_on_itself(words: Flask) -> None:
@@ -128,14 +151,14 @@ def a_week() -> Weekly:
     item = Item(7, "T01", "信访矛盾排查化解", "", "综治信访办", "", "Q3", date(2026, 10, 13), 1, "overdue", "red", ())
     soon = Item(8, "T02", "网格巡查月报", "", "综治信访办", "", "M10", date(2026, 11, 6), 1, "", "yellow", ())
     overview = Overview(share, (share,), (share,), (item,), 1, (soon,), 1, (), 4, 0)
-    return Weekly(2026, overview, {7: "督办〔2026〕3号"})
+    return Weekly(((2026, overview),), {7: "督办〔2026〕3号"})
 
 
 def test_the_week_is_one_page_in_the_same_mail(words: Flask) -> None:
     made = letter(NOTICE, Line("weekly", "/overview"), week=a_week())
     assert [section.word for section in made.sections] == ["督办单"]
     assert made.weekly is not None
-    assert made.weekly.figures == (("完成率", "75%"), ("红灯", "1"), ("失效材料", "4"), ("30天内将变红", "1"))
+    assert made.weekly.years[0].figures == (("完成率", "75%"), ("红灯", "1"), ("失效材料", "4"), ("30天内将变红", "1"))
     text = plain(made)
     assert "综治信访办 · 逾期3个工作日 · 督办〔2026〕3号" in text
     assert "[###############.....]  75%  6 / 8  红灯2" in text

@@ -12,6 +12,7 @@ SEE_ALL = {Role.REVIEWER, Role.LEGAL_HEAD, Role.DEPUTY, Role.DIRECTOR, Role.SECR
 LEGAL = {Role.REVIEWER, Role.LEGAL_HEAD}
 OWNERS = {Role.CONTACT, Role.DEPT_HEAD}
 LEADERS = {Role.DEPUTY, Role.DIRECTOR, Role.SECRETARY}
+ADMINISTRATORS = {Role.SYSADMIN, Role.SECADMIN, Role.AUDITADMIN}
 
 
 def actor(role: Role, department: int | None = OTHER, number: int = 1) -> Actor:
@@ -28,7 +29,7 @@ OFFICE_WIDE = {
     Action.MANAGE_CATALOGUE: {Role.SYSADMIN, Role.LEGAL_HEAD},
     Action.MANAGE_CALENDAR: {Role.SYSADMIN, Role.LEGAL_HEAD},
     Action.SEE_SYSTEM: {Role.SYSADMIN, Role.LEGAL_HEAD},
-    Action.SEE_AUDIT: {Role.AUDITADMIN},
+    Action.SEE_AUDIT: {Role.AUDITADMIN, Role.LEGAL_HEAD},
     Action.SEE_LADDERS: LEGAL | LEADERS,
     Action.MANAGE_LADDERS: {Role.LEGAL_HEAD},
     Action.SEE_LEDGER: LEGAL | LEADERS,
@@ -44,6 +45,18 @@ OFFICE_WIDE = {
     Action.SEE_MAIL_QUEUE: {Role.SYSADMIN, Role.LEGAL_HEAD},
     Action.MANAGE_MAIL: {Role.SYSADMIN},
     Action.MANAGE_CHANNELS: {Role.SYSADMIN},
+    Action.SEE_PACKAGES: SEE_ALL,
+    Action.MAKE_PACKAGE: LEGAL | {Role.ARCHIVIST},
+    Action.SEE_DRILLS: SEE_ALL - {Role.ARCHIVIST},
+    Action.RUN_DRILL: LEGAL,
+    Action.SEE_CUSTODY: LEGAL | ADMINISTRATORS | {Role.ARCHIVIST, Role.INSPECTOR},
+    Action.RUN_CUSTODY: {Role.SYSADMIN, Role.LEGAL_HEAD},
+    Action.HOLD: {Role.LEGAL_HEAD},
+    Action.SEE_REMOVALS: ADMINISTRATORS | {Role.LEGAL_HEAD},
+    Action.ASK_REMOVAL: {Role.LEGAL_HEAD},
+    Action.APPROVE_REMOVAL: {Role.SYSADMIN, Role.SECADMIN},
+    Action.SEE_ARCHIVE: LEGAL | {Role.ARCHIVIST, Role.INSPECTOR},
+    Action.FILE: {Role.ARCHIVIST, Role.LEGAL_HEAD},
 }
 
 
@@ -79,6 +92,8 @@ def test_rights_of_a_role(action: Action) -> None:
         (Action.ASK, OTHER, set()),
         (Action.CONFIRM, OWNER, {Role.DEPT_HEAD, Role.LEGAL_HEAD}),
         (Action.CONFIRM, HELPER, set()),
+        (Action.NAME_CONTACT, OWNER, {Role.DEPT_HEAD, Role.LEGAL_HEAD}),
+        (Action.NAME_CONTACT, HELPER, {Role.LEGAL_HEAD}),
         (Action.ANSWER_NOTICE, OWNER, OWNERS | LEGAL),
         (Action.ANSWER_NOTICE, HELPER, set()),
         (Action.REGISTER_EVENT, OWNER, OWNERS | LEGAL),

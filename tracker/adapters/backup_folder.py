@@ -195,7 +195,8 @@ class BackupFolder:
 
     def drop_object(self, sha256: str) -> None:
         """Forgets a copy that is spoilt, so that the next backup stores it again."""
-        self._at(self.vault.name(sha256)).unlink(missing_ok=True)
+        with _outside(self.path):
+            self._at(self.vault.name(sha256)).unlink(missing_ok=True)
 
     # -- snapshots ---------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Delivery reports (RFC 3464) out of an IMAP mailbox; implements ports.BounceBox with the standard library.
 
 What is no delivery report is left alone and unread: people may use the mailbox too. A report speaks of one of our
-messages when the returned headers hold its Message-ID, which nobody can guess who was not sent the mail.
+messages when the returned headers hold its Message-ID, which nobody can guess who was not sent the mail. Reports about
+others' messages stay unread as well; the process remembers them, so that they are not fetched at every look.
 """
 
 import email
@@ -18,9 +19,11 @@ from tracker.adapters.mail import tls_context
 from tracker.config import BounceSettings
 from tracker.ports import BounceReport
 
-MOST = 500  # reports of one look; the rest comes with the next
+MOST = 500  # reports of one look, the newest first; the rest comes with the next
 MOST_BYTES = 256 << 10  # of one report: what was returned of the message stands at its end, its headers first
 OURS = re.compile(rb"(?im)^message-id:\s*(<digest\.[^<>\s]{1,180}>)")
+# Unread reports that are not ours, by mailbox (host, port, user, folder, UIDVALIDITY): UIDs. Empty in a new process.
+_others: dict[tuple[str, int, str, str, bytes], set[int]] = {}
 WORSE = ("delivered", "relayed", "expanded", "delayed", "failed")
 
 
@@ -49,6 +52,9 @@ class ImapBounceBox:
             code, said = server.select(f'"{wanted.folder}"')
             if code != "OK":
                 raise OSError(f"folder {wanted.folder}: {said!r}")
+            _code, valid = server.response("UIDVALIDITY")
+            validity = next((part for part in valid if isinstance(part, bytes)), b"")
+            self._mailbox = (wanted.host, wanted.port, wanted.user, wanted.folder, validity)
         except Exception:
             with suppress(OSError, imaplib.IMAP4.error):
                 server.shutdown()
@@ -56,15 +62,20 @@ class ImapBounceBox:
         return server
 
     def reports(self) -> Iterator[BounceReport]:
+        """Newest first: however many of others' reports lie there, ours are reached."""
         found = self._do("SEARCH", "UNSEEN", "HEADER", "Content-Type", "multipart/report")
-        keys = b" ".join(part for part in found if isinstance(part, bytes)).split()
-        for key in keys[:MOST]:
-            named = key.decode("ascii")
+        keys = {int(key) for part in found if isinstance(part, bytes) for key in part.split()}
+        others = _others.setdefault(self._mailbox, set())
+        others &= keys  # what somebody has read or taken away need not be remembered
+        for key in sorted(keys - others, reverse=True)[:MOST]:
+            named = str(key)
             parts = self._do("FETCH", named, f"(BODY.PEEK[]<0.{MOST_BYTES}>)")
             raw = next((part[1] for part in parts if isinstance(part, tuple)), b"")
             report = parse_report(raw, named)
             if report is not None:
                 yield report
+            else:
+                others.add(key)
 
     def done(self, key: str) -> None:
         """Marks it as seen; moves it where a folder for that is named and there."""

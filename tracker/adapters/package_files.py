@@ -83,7 +83,7 @@ def _index(content: Content) -> bytes:
 def _gaps(content: Content) -> bytes:
     rows = (
         (one.task_code, one.period_no, one.cycle_no, one.slot_code, one.slot_zh, one.due, one.kind,
-         *words.gap(one.kind, one.codes))
+         *words.gap(one.kind, one.codes, one.names))
         for one in content.gaps
     )  # fmt: skip
     return as_csv(("任务", "期次", "周期", "要求编号", "要求", "应于", "代码", "情况", "What"), rows)

@@ -183,7 +183,7 @@ def _gaps(gaps: Sequence[Gap], content: Content) -> str:
     head = (("任务", "Task"), ("期次", "Period"), ("要求", "Slot"), ("应于", "Due"), ("情况", "What"))
     rows = [
         (esc(one.task_code), period_words(one.period_no, one.cycle_no), slot_words(one), day(one.due),
-         mark("wait" if one.kind == "in_review" else "bad", words.gap(one.kind, one.codes)))
+         mark("wait" if one.kind == "in_review" else "bad", words.gap(one.kind, one.codes, one.names)))
         for one in gaps
     ]  # fmt: skip
     return f'<section id="gaps">{title}<p class="sub">{about}</p>{table(head, rows)}</section>\n'
@@ -199,7 +199,7 @@ def period_words(period_no: str, cycle_no: str = "") -> str:
     return both(zh, en)
 
 
-def slot_words(one: Gap | Owed) -> str:
+def slot_words(one: Gap | Owed | PackedFile) -> str:
     return f"{esc(one.slot_code)} {both(one.slot_zh, one.slot_en)}" if one.slot_code else ""
 
 
@@ -325,13 +325,16 @@ def _figures(task: PackedTask) -> str:
     if not task.figures:
         return ""
     head = (("编号", "Code"), ("指标", "Indicator"), ("目标", "Target"), ("期次", "Period"), ("数值", "Value"),
-            ("截至", "As of"), ("佐证", "Proof"))  # fmt: skip
-    rows = [
-        (esc(one.code), both(one.name_zh, one.name_en), esc(words.target(one.op, one.target, one.unit)),
-         period_words(one.period_no), esc(words.figure(one.value, one.qualifier, one.unit) or "—"), day(one.as_of),
-         file_link(task.files[one.file], 2) if one.file is not None else "")
-        for one in task.figures
-    ]  # fmt: skip
+            ("截至", "As of"), ("要求", "Slot"), ("佐证", "Proof"), ("页码", "Pages"))  # fmt: skip
+    rows = []
+    for one in task.figures:
+        proof = task.files[one.file] if one.file is not None else None
+        rows.append(
+            (esc(one.code), both(one.name_zh, one.name_en), esc(words.target(one.op, one.target, one.unit)),
+             period_words(one.period_no), esc(words.figure(one.value, one.qualifier, one.unit) or "—"),
+             day(one.as_of), slot_words(proof) if proof else "", file_link(proof, 2) if proof else "",
+             words.page_range(proof.pages) if proof else "")
+        )  # fmt: skip
     return f"<section><h2>{both('指标', 'Indicators')}</h2>{table(head, rows)}</section>\n"
 
 
@@ -376,13 +379,22 @@ def _obligations(task: PackedTask) -> str:
     rows = []
     for one in task.owed:
         mark = "bad" if one.state in BAD_OWED else "good" if one.state in {"filled", "zero", "waived"} else "none"
-        names = "".join(f"<div>{file_link(task.files[number], 2)}</div>" for number in one.files)
+        names = "".join(f"<div>{file_link(file, 2)}{_pages(file)}</div>" for file in _found(task, one))
         rows.append(
             (slot_words(one) + ("" if one.required else f' <span class="tiny">{both("选报", "optional")}</span>'),
              period_words(one.period_no, one.cycle_no), day(one.due), f"{one.accepted} / {one.min_count}",
              f'<span class="mark {mark}">{both(*words.of(words.OWED, one.state))}</span>', names)
         )  # fmt: skip
     return f"<section><h2>{both('应交项', 'Obligations')}</h2>{table(head, rows)}</section>\n"
+
+
+def _found(task: PackedTask, owed: Owed) -> list[PackedFile]:
+    return [task.files[number] for number in owed.files]
+
+
+def _pages(file: PackedFile) -> str:
+    pages = words.page_range(file.pages)
+    return f'<div class="tiny">{both(f"页码 {pages}", f"pages {pages}")}</div>' if pages else ""
 
 
 def door_page(content: Content) -> bytes:

@@ -145,7 +145,7 @@ def catalogue(content: Content) -> bytes:
            f"{content.office_zh} {content.year} 年度佐证材料目录（截至 {content.as_of:%Y-%m-%d}）")  # fmt: skip
     lacks = (
         (number, one.task_code, _period(one.period_no, one.cycle_no), f"{one.slot_code} {one.slot_zh}".strip(),
-         _day(one.due), words.gap(one.kind, one.codes)[0])
+         _day(one.due), words.gap(one.kind, one.codes, one.names)[0])
         for number, one in enumerate(content.gaps, 1)
     )  # fmt: skip
     _sheet(book, "缺项声明", ("序号", "任务", "期次", "要求", "应于", "情况"), (6, 8, 18, 36, 12, 60), lacks)
@@ -153,7 +153,10 @@ def catalogue(content: Content) -> bytes:
 
 
 def comparison(content: Content) -> bytes:
-    """指标对照表: 指标 — 要求 — 材料 — 页码, the index that inspectors ask for first (rules.md 16)."""
+    """指标对照表: 指标 — 要求 — 材料 — 页码, the index that inspectors ask for first (rules.md 16).
+
+    A file answers as a whole, so its 页码 are all its pages, counted within the file.
+    """
     figures: list[Sequence[Cell]] = []
     demands: list[Sequence[Cell]] = []
     for task in content.tasks:
@@ -162,7 +165,8 @@ def comparison(content: Content) -> bytes:
             figures.append(
                 (task.code, task.title_zh, one.code, one.name_zh, words.target(one.op, one.target, one.unit),
                  _period(one.period_no, ""), words.figure(one.value, one.qualifier, one.unit) or "未填报",
-                 _day(one.as_of), proof.path if proof else "", proof.pages if proof else None)
+                 _day(one.as_of), f"{proof.slot_code} {proof.slot_zh}" if proof else "", proof.path if proof else "",
+                 words.page_range(proof.pages) if proof else "")
             )  # fmt: skip
         for owed in task.owed:
             state = words.of(words.OWED, owed.state)[0]
@@ -170,16 +174,18 @@ def comparison(content: Content) -> bytes:
                     _period(owed.period_no, owed.cycle_no), _day(owed.due), state)  # fmt: skip
             found = [task.files[number] for number in owed.files]
             if not found:
-                demands.append((*head, "", "", "", None))
-            demands += [(*head, file.path, file.doc_no, _day(file.doc_date), file.pages) for file in found]
+                demands.append((*head, "", "", "", ""))
+            demands += [
+                (*head, file.path, file.doc_no, _day(file.doc_date), words.page_range(file.pages)) for file in found
+            ]
     book = _book()
     _sheet(book, "指标—材料",
-           ("任务", "任务名称", "指标编号", "指标", "目标值", "期次", "实绩", "截至", "材料", "页码"),
-           (8, 26, 10, 30, 12, 12, 14, 11, 50, 6), figures, {8: "../"},
+           ("任务", "任务名称", "指标编号", "指标", "目标值", "期次", "实绩", "截至", "要求", "材料", "页码"),
+           (8, 26, 10, 30, 12, 12, 14, 11, 26, 50, 8), figures, {9: "../"},
            f"{content.office_zh} {content.year} 年度指标对照表（截至 {content.as_of:%Y-%m-%d}）")  # fmt: skip
     _sheet(book, "要求—材料",
            ("任务", "任务名称", "佐证要求", "应体现的内容", "期次", "应于", "情况", "材料", "文号", "日期", "页码"),
-           (8, 26, 26, 36, 16, 11, 14, 50, 20, 11, 6), demands, {7: "../"})  # fmt: skip
+           (8, 26, 26, 36, 16, 11, 14, 50, 20, 11, 8), demands, {7: "../"})  # fmt: skip
     return steady(book, content.as_of)
 
 

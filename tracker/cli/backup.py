@@ -109,7 +109,8 @@ def wait_until_served(serves: Callable[[], bool], patience: float = 30) -> None:
 
 @command.command("key")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="新密钥文件 / new key file")
-def key(out: Path) -> None:
+@as_json
+def key(out: Path, machine: bool) -> None:
     """生成一个新的密钥文件。请另存一份到别处：没有它，备份打不开。
 
     Makes a new key file. Keep a copy elsewhere: without it the backups cannot be opened.
@@ -117,7 +118,7 @@ def key(out: Path) -> None:
     handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(backup_crypto.new_key())
-    click.echo(str(out))
+    answer({"key_file": str(out)}, machine=True) if machine else click.echo(str(out))
 
 
 @command.command("list")
@@ -139,17 +140,26 @@ def list_(folder: Path, key_file: Path | None, machine: bool) -> None:
 @stamp_option
 @click.option("--all", "every", is_flag=True, help="全部备份 / all of them")
 @click.option("--quick", is_flag=True, help="只核对清单，不读文件 / without reading the objects")
+@click.option("--drop", is_flag=True,
+              help="去掉坏的副本，下次备份重新写入 / drop spoilt copies, to be written anew")  # fmt: skip
 @as_json
-def verify(folder: Path, key_file: Path | None, stamp: str | None, every: bool, quick: bool, machine: bool) -> None:
+def verify(
+    folder: Path, key_file: Path | None, stamp: str | None, every: bool, quick: bool, drop: bool, machine: bool
+) -> None:
     """读一遍备份，逐条核对；有坏的退出码为 1。
 
     Reads a backup from end to end; exits with 1 when something is wrong.
     """
-    from tracker.services.backup import check_again
+    from tracker.services.backup import check_again, drop_spoilt
 
     opened = open_existing(folder, key_file)
     stamps = [one.stamp for one in opened.snapshots()] if every else [opened.find(stamp).stamp]
     found = [check_again(opened, one, objects=not quick) for one in stamps]
+    if drop:
+        with opened.writing():
+            dropped = drop_spoilt(opened, {sha256 for one in found for sha256 in one["bad_objects"]})
+        for one in found:
+            one["dropped"] = [sha256 for sha256 in one["bad_objects"] if sha256 in dropped]
     if machine:
         answer({"backups": found}, machine=True)
     for one in () if machine else found:

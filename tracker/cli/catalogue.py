@@ -11,6 +11,7 @@ import click
 from tracker import clock
 from tracker.cli.common import answer, application, as_json
 from tracker.cli.offices import one_office
+from tracker.cli.troubles import Stopped
 
 if TYPE_CHECKING:
     from tracker.services.catalogue import Imported, ImportPlan
@@ -147,8 +148,7 @@ def export(file: Path, year: int | None, machine: bool) -> None:
         year = year or office.plan_year
         catalogue = stored_catalogue(db.session(), office.id, year)
         if not catalogue.tasks:
-            click.echo(f"{year} 年没有任务目录 / no catalogue for {year}", err=True)
-            sys.exit(BAD)
+            raise Stopped("no_catalogue", f"{year} 年没有任务目录 / no catalogue for {year}")
         data = catalogue_sheets.dump(catalogue) if kind == ".xlsx" else catalogue_files.dump_yaml(catalogue)
         file.write_bytes(data)
         answer({"file": str(file), "year": year, "tasks": len(catalogue.tasks)}, machine=machine)

@@ -1,7 +1,6 @@
 """`tracker …`: commands for administrators. Exit status: 0 good, 1 a problem was met (named), 2 used wrongly."""
 
 import importlib
-import sys
 from importlib.util import find_spec
 
 import click
@@ -10,6 +9,8 @@ COMMANDS = (
     "up", "init", "catalogue", "department", "user", "sweep", "deliver", "rehearse", "package", "audit", "archive",
     "store", "backup", "restore", "doctor",
 )  # fmt: skip
+
+MACHINE = "tracker.machine"  # whether a program reads the answer
 
 
 class Lazy(click.Group):
@@ -27,6 +28,25 @@ class Lazy(click.Group):
         command: click.Command = importlib.import_module(module).command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[MACHINE] = "--json" in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """A trouble that has a name ends with a sentence and status 1, never with a stack trace."""
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except Exception as error:
+            from tracker.cli.troubles import say, trouble_of
+
+            trouble = trouble_of(error)
+            if trouble is None:
+                raise
+            say(trouble, machine=ctx.meta[MACHINE])
+            ctx.exit(1)
+
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
@@ -35,17 +55,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    from tracker.config import BadSetting
-    from tracker.errors import TrackerError
-
-    try:
-        cli()
-    except BadSetting as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
-    except TrackerError as error:
-        click.echo(f"{error.code} {error.data or ''}".strip(), err=True)
-        sys.exit(1)
+    cli()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tracker.cli.troubles import Stopped
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ def one_office(session: Session) -> "Office":
 
     office = session.scalar(select(Office).order_by(Office.id).limit(1))
     if office is None:
-        click.echo(
-            "还没有单位，请先运行 tracker init 或打开首页 / no office yet: run tracker init or open the page", err=True
+        raise Stopped(
+            "no_office",
+            "还没有单位，请先运行 tracker init 或打开首页 / no office yet: run tracker init or open the page",
         )
-        sys.exit(1)
     return office
 
 

@@ -5,9 +5,11 @@ report_format.md sections 3 and 4; the day by which a year is filed: rules.md se
 
 import re
 import string
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import product
 from typing import Any
 
 from tracker.domain.custody import Retention
@@ -22,7 +24,8 @@ ORDERS = ("year-unit-period", "year-period-unit")
 LONGEST_NO = 120
 _FONDS = re.compile(r"[A-Z0-9]{1,12}")
 _UNIT = re.compile(r"[A-Z]{2,8}")
-_SPEC = re.compile(r"0?[1-9]?")
+_SPEC = re.compile(r"(0[1-9])?")
+_DIGITS = re.compile(r"(?<=\{item):0[1-9](?=\})")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def check_rules(rules: ArchiveRules) -> ArchiveRules:
         raise InvalidInput("archive_order", field="order")
     for name in ("pattern", "volume_pattern"):
         _check_pattern(getattr(rules, name), name)
-    if rules.pattern == rules.volume_pattern:
+    if _DIGITS.sub("", rules.pattern) == _DIGITS.sub("", rules.volume_pattern):
         raise InvalidInput("archive_pattern", field="volume_pattern", why="same")
     return rules
 
@@ -81,6 +84,8 @@ def _check_pattern(pattern: str, name: str) -> None:
         raise InvalidInput("archive_pattern", field=name, why="lacking")
     if any(part[3] or not _SPEC.fullmatch(part[2] or "") or (part[2] and part[1] != "item") for part in parts):
         raise InvalidInput("archive_pattern", field=name, why="unreadable")
+    if not pattern.isprintable():
+        raise InvalidInput("archive_pattern", field=name, why="unreadable")
     if len(pattern) > LONGEST_NO - 40:
         raise InvalidInput("archive_pattern", field=name, why="long")
 
@@ -93,18 +98,23 @@ def archive_no(rules: ArchiveRules, *, year: int, retention: str, unit: str, num
     )
 
 
-def initials(codes: Iterable[str]) -> dict[str, str]:
-    """A first proposal of unit codes: the departments' own, in capital letters, made different from one another."""
-    found: dict[str, str] = {}
+def unit_codes(codes: Iterable[str], known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What is `known`, and for each of the other departments a proposal: its own code in capital letters, made
+    different from all others."""
+    found = dict(known or {})
     for code in codes:
+        if code in found:
+            continue
         letters = re.sub(r"[^A-Z]", "", code.upper())[:6] or "BM"
         letters = letters if len(letters) > 1 else letters + "K"
-        wanted, number = letters, 0
-        while wanted in found.values():
-            wanted = letters + string.ascii_uppercase[number]
-            number += 1
-        found[code] = wanted
+        tails = ("", *string.ascii_uppercase, *map("".join, product(string.ascii_uppercase, repeat=2)))
+        found[code] = next(letters + tail for tail in tails if letters + tail not in found.values())
     return found
+
+
+def one_line(text: str) -> str:
+    """As it can be printed in a catalogue: no line breaks, no control characters."""
+    return " ".join("".join(" " if unicodedata.category(mark) == "Cc" else mark for mark in text).split())
 
 
 def due_day(year: int) -> date:

@@ -13,7 +13,7 @@ from tracker.domain.calendar import WorkCalendar, local_date
 from tracker.domain.events import Within, dated_between, deadline_of
 from tracker.domain.evidence import can_transition
 from tracker.domain.facts import EvidenceState, PeriodFacts, PeriodVerdict, VersionFact
-from tracker.domain.freshness import counts_for, flagged_out
+from tracker.domain.freshness import counted_for
 from tracker.domain.requests import effective_due
 
 S = EvidenceState
@@ -36,7 +36,7 @@ FLAGGED, CONFIRMED = "evidence.flagged", "evidence.confirmed"
 VERSION_ACTS = frozenset({*LEADS_TO, FLAGGED, CONFIRMED})
 # An object that is not as it was stored, and its bytes come back: all versions that stand on it at once.
 SPOILT = frozenset({"custody.changed", "custody.missing"})
-MENDED = frozenset({"custody.healed", "custody.returned"})
+MENDED = frozenset({"custody.healed", "custody.renewed", "custody.returned"})
 CUSTODY_ACTS = SPOILT | MENDED
 
 
@@ -44,6 +44,7 @@ CUSTODY_ACTS = SPOILT | MENDED
 class StateOn:
     """A plan year at the end of `on`. `future`: nothing of it has happened yet.
 
+    `tasks`: ids of those that were in force then.
     `facts`, `verdicts`: by period id, only periods that existed then and whose task was in force then.
     `states`: by version id, every version of the year's slots that existed then, those of other years too.
     `original_dues`: by period id, the deadline before the extensions that were granted by then.
@@ -55,17 +56,13 @@ class StateOn:
     verdicts: dict[int, PeriodVerdict]
     states: dict[int, EvidenceState]
     original_dues: dict[int, date] = field(default_factory=dict)
+    tasks: frozenset[int] = frozenset()
 
     def valid(self, period_id: int) -> dict[int, tuple[VersionFact, ...]]:
         """What answered each obligation of a period, by obligation id: accepted, dated right, in force."""
         period = self.facts[period_id]
         return {
-            owed.id: tuple(
-                version
-                for version in period.history.get(owed.slot.code, ())
-                if counts_for(version, owed) and not flagged_out(version, owed.due, self.on)
-            )
-            for owed in period.obligations
+            owed.id: counted_for(owed, period.history.get(owed.slot.code, ()), self.on) for owed in period.obligations
         }
 
 

@@ -31,7 +31,7 @@ def next_attention(
         days |= _behind_days(period)
     else:
         days.add(judged + timedelta(1))  # insufficiency counts from then
-    if any(look.stale and look.facts.required for look in looks):
+    if not period.waived and any(look.stale and look.facts.required for look in looks):
         days.add(next_week_start(today, calendar))  # stale material is told of again each week
     for look in looks:
         due, slot = look.facts.due, look.facts.slot

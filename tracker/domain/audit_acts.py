@@ -19,7 +19,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "reading": ("evidence.viewed", "evidence.downloaded", "evidence.previewed"),
     "review": (
         "evidence.accepted", "evidence.returned", "evidence.rejected", "evidence.flagged", "evidence.confirmed",
-        "evidence.voided",
+        "evidence.voided", "period.reopened",
     ),
     "request": (
         "request.asked", "request.confirmed", "request.approved", "request.refused", "request.withdrawn",
@@ -28,11 +28,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "notice": (
         "notice.drafted", "notice.edited", "notice.sent_back", "notice.signed", "notice.delivered",
         "notice.acknowledged", "notice.reported", "notice.returned", "notice.escalated", "notice.talk",
-        "notice.closed", "notice.cancelled", "task.handed_out", "task.signed_on", "period.pressed",
+        "notice.closed", "notice.cancelled", "notice.waived", "task.handed_out", "task.signed_on", "task.contact_named",
+        "period.pressed",
     ),
     "rules": (
         "catalogue.imported", "catalogue.year_chosen", "calendar.imported", "calendar.started", "calendar.day_set",
-        "ladder.changed", "ladder.reset", "mail.rules_changed", "archive.settings_changed",
+        "rules.changed", "ladder.changed", "ladder.reset", "mail.rules_changed",
+        "archive.settings_changed",
     ),
     "telling": (
         "channel.added", "channel.switched_on", "channel.switched_off", "channel.deleted", "feed.made",
@@ -48,7 +50,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "archive.filed", "archive.volume_made", "archive.noted", "archive.voided", "archive.printed",
     ),
     "custody": (
-        "custody.changed", "custody.missing", "custody.healed", "custody.returned", "custody.asked",
+        "custody.changed", "custody.missing", "custody.healed", "custody.renewed", "custody.returned", "custody.asked",
         "custody.lock_lost", "hold.placed",
         "hold.released", "removal.asked", "removal.confirmed", "removal.approved", "removal.refused",
         "removal.blocked", "removal.done",

@@ -2,10 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from tracker.errors import InvalidInput
+
+NIGHT = time(1, 30)  # of the office: from then on the night's backup is owed
+
+
+def last_night(now: datetime, zone: ZoneInfo) -> datetime:
+    """The latest instant, up to `now`, at which a backup came to be owed."""
+    local = now.astimezone(zone)
+    today = datetime.combine(local.date(), NIGHT, zone)
+    return today if today <= local else datetime.combine(local.date() - timedelta(1), NIGHT, zone)
 
 
 @dataclass(frozen=True)

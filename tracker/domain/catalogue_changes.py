@@ -43,6 +43,22 @@ class Held:
     indicators: Set[str]
 
 
+def places(before: Sequence[str], after: Sequence[str]) -> dict[str, int]:
+    """Places by code in the order of the new file; what it no longer names stays behind what it followed before.
+
+    So that a year as of a past day (a package, a board) has the order that it had, with what was retired since.
+    """
+    order = list(after)
+    last = -1
+    for code in before:
+        if code in order:
+            last = order.index(code)
+        else:
+            last += 1
+            order.insert(last, code)
+    return {code: place for place, code in enumerate(order)}
+
+
 def _fields(kind: str, old: object, new: object, columns: Sequence[Column], code: str, name: str) -> list[Detail]:
     before, after = plain(old, tuple(columns)), plain(new, tuple(columns))
     found = []

@@ -160,7 +160,8 @@ def _open_deadlines(period: PeriodFacts, looks: Sequence[Look]) -> tuple[OpenDea
     """The period's own deadline and those of the cycles inside it, as far as somebody must still act.
 
     What waits for the reviewer presses nobody, nor does a return that may still be mended in time; what only the
-    period as a whole lacks (an indicator, a return) is asked for by the period's own deadline.
+    period as a whole lacks (an indicator, a return) is asked for by the period's own deadline. An extension moves
+    that one alone: cycles and milestones inside the period go on climbing where they are.
     """
     whole = period.ladder or ladder_kind(period.kind, "Y")
     required = [look for look in looks if look.facts.required]
@@ -169,16 +170,13 @@ def _open_deadlines(period: PeriodFacts, looks: Sequence[Look]) -> tuple[OpenDea
         for look in required
         if look.facts.due != period.due and look.state not in ANSWERED and not look.mending
     }
-    found = [
-        OpenDeadline("/".join(filter(None, (period.prefix, cycle_no))), cycle_kind(cycle_no, whole), due)
-        for due, cycle_no in sorted(inner)
-    ]
+    found = [OpenDeadline(cycle_no, cycle_kind(cycle_no, whole), due) for due, cycle_no in sorted(inner)]
     # Also what came late: it is red, and yet nobody but the reviewer can do anything now.
     waits = all(look.state in ANSWERED for look in required) and any(not look.filled for look in required)
     mends = any(look.mending for look in required)
     own = any(look.facts.due == period.due and look.state not in ANSWERED and not look.mending for look in required)
     if own or (not inner and not waits and not mends):
-        found.append(OpenDeadline(period.prefix, whole, period.due))
+        found.append(OpenDeadline(period.prefix, whole, period.due, start=period.climbs_from))
         stones = sorted(set(period.milestones) - {period.due})
         found += [OpenDeadline(f"by/{day}", whole, day, milestone=True) for day in stones]
     return tuple(found)

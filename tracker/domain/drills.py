@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from tracker.domain.facts import ObligationState, PeriodFacts, PeriodState, PeriodVerdict
+from tracker.domain.facts import PeriodFacts, PeriodVerdict
+from tracker.domain.gaps import gap_kind, shortcomings
 from tracker.errors import InvalidInput
 
 KINDS = ("tasks", "cases")
@@ -78,18 +79,15 @@ def check_count(count: int | None) -> int:
 
 
 def gaps_of(period: PeriodFacts, verdict: PeriodVerdict, on: date) -> list[dict[str, Any]]:
-    """What an inspector would miss in one period on the day `on`: owed by then and not answered, or answered badly.
+    """What an inspector would miss in one period on the day `on`: what a package of that day declares.
 
-    As JSON: {obligation, state, missing, lacking, stale} per piece, {insufficient} for the period as a whole. What is
-    waived, or not yet due, is no gap; material that is spoilt or returned is one whenever it was due.
+    As JSON: {obligation, state, missing, lacking, stale} per piece, {insufficient} for the period as a whole.
     """
-    if period.start > on or verdict.state is PeriodState.WAIVED:
-        return []
     judged = {part.id: part for part in verdict.obligations}
     found: list[dict[str, Any]] = []
     for owed in period.obligations:
         part = judged[owed.id]
-        if not owed.required or part.state is ObligationState.FILLED or on < owed.due:
+        if not gap_kind(owed, part, period, on):
             continue
         found.append(
             {
@@ -97,8 +95,8 @@ def gaps_of(period: PeriodFacts, verdict: PeriodVerdict, on: date) -> list[dict[
                 "lacking": list(part.lacking), "stale": list(part.stale_reasons),
             }
         )  # fmt: skip
-    if verdict.insufficient and on > period.overdue_after:
-        found.append({"insufficient": list(verdict.insufficient)})
+    if codes := shortcomings(period, verdict, on):
+        found.append({"insufficient": list(codes)})
     return found
 
 

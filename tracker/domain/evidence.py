@@ -33,18 +33,20 @@ def can_transition(before: EvidenceState, after: EvidenceState) -> bool:
     return after in TRANSITIONS.get(before, frozenset())
 
 
-def mend_by(returned_at: datetime, calendar: WorkCalendar, zone: ZoneInfo) -> date:
+def mend_by(returned_at: datetime, calendar: WorkCalendar, zone: ZoneInfo, days: int | None = None) -> date:
     """Last day on which the answer to a return keeps the item's place; the day of the return does not count."""
-    return calendar.add_workdays(local_date(returned_at, zone), FIX_DAYS)
+    return calendar.add_workdays(local_date(returned_at, zone), FIX_DAYS if days is None else days)
 
 
-def place_kept_until(version: VersionFact, calendar: WorkCalendar, zone: ZoneInfo) -> date | None:
+def place_kept_until(
+    version: VersionFact, calendar: WorkCalendar, zone: ZoneInfo, days: int | None = None
+) -> date | None:
     """Until when a returned version keeps its submit instant; None: not returned, or lost by a second return."""
     if version.state is not S.RETURNED or version.times_returned > 1:
         return None
     if version.submitted_at is None or version.decided_at is None:
         return None
-    return mend_by(version.decided_at, calendar, zone)
+    return mend_by(version.decided_at, calendar, zone, days)
 
 
 def check_dates(

@@ -123,6 +123,8 @@ class SlotRule:
     kind: str = "document"
     must_show: int = 0  # number of must-show points
     recipe: tuple[str, ...] = ()  # codes of the pieces that must all be shown (domain.recipe)
+    soon_days: int | None = None  # days before its expiry from which material is soon stale; None: the product's own
+    fix_days: int | None = None  # workdays to mend what was returned; None: the product's own
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ class VersionFact:
     flagged_on: date | None = None  # day from which the flags count, may be ahead (S4); None: counts as today
     submitted_at: datetime | None = None
     decided_at: datetime | None = None
+    superseded_on: date | None = None  # day on which a newer version of the item took its place
     times_returned: int = 0  # over all versions of the item so far
     ticked: frozenset[int] = frozenset()  # must-show points ticked by the reviewer (0-based)
     pieces: frozenset[str] = frozenset()  # which of the recipe it shows; empty: all of them (domain.recipe)
@@ -207,6 +210,7 @@ class PeriodFacts:
     waived: bool = False
     notice_open: bool = False  # an open 督办单 keeps the period from being complete (rules.md 7d)
     prefix: str = ""  # of the rungs of an extended deadline: they are climbed anew
+    climbs_from: date | None = None  # no step of its own deadline was ever owed before: registered or extended then
     milestones: tuple[date, ...] = ()
 
 
@@ -232,6 +236,7 @@ class OpenDeadline:
     kind: LadderKind
     due: date
     milestone: bool = False  # a date on the way: told of beforehand, never late by itself
+    start: date | None = None  # the day before which no step of it was ever owed; None: as far back as the ladder goes
 
 
 @dataclass(frozen=True)

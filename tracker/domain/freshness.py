@@ -68,9 +68,14 @@ def in_force(version: VersionFact, slot: SlotRule, day: date, next_due: date | N
     return version.state is EvidenceState.ACCEPTED and not is_flagged(version, day) and last is not None and day <= last
 
 
+def serves_every_period(coverage: str, refresh_cycle: str) -> bool:
+    """Whether one document of such a slot serves every period it is in force for."""
+    return coverage == Coverage.STANDING or refresh_cycle == RefreshCycle.ONCE
+
+
 def is_standing(obligation: ObligationFacts) -> bool:
     """Whether one document serves every period it is in force for."""
-    return obligation.slot.coverage is Coverage.STANDING or obligation.slot.refresh_cycle is RefreshCycle.ONCE
+    return serves_every_period(obligation.slot.coverage, obligation.slot.refresh_cycle)
 
 
 def flagged_out(version: VersionFact, due: date, today: date) -> bool:
@@ -104,14 +109,41 @@ def dates_fit(version: VersionFact, obligation: ObligationFacts) -> bool:
     return day is not None and obligation.start <= day <= max(obligation.end, obligation.dated_until or obligation.end)
 
 
+def _stands(version: VersionFact, obligation: ObligationFacts) -> bool:
+    """Accepted; or standing material that was replaced only after the obligation was judged (rules.md 7a).
+
+    It is judged on the last day of its time, or by its deadline where that comes first. What answers one period alone
+    is replaced in that period, too: there its successor counts.
+    """
+    if version.state is EvidenceState.ACCEPTED:
+        return True
+    replaced = version.superseded_on if version.state is EvidenceState.SUPERSEDED and is_standing(obligation) else None
+    return replaced is not None and replaced > min(obligation.end, obligation.due)
+
+
 def counts_for(version: VersionFact, obligation: ObligationFacts) -> bool:
-    """Accepted, and its dates answer the obligation."""
-    return version.state is EvidenceState.ACCEPTED and dates_fit(version, obligation)
+    """The verdict lets it count, and its dates answer the obligation."""
+    return _stands(version, obligation) and dates_fit(version, obligation)
+
+
+def counted_for(obligation: ObligationFacts, history: Sequence[VersionFact], today: date) -> tuple[VersionFact, ...]:
+    """What answers the obligation today; an item counts once, by the newest of its versions that does."""
+    found = [
+        version
+        for version in history
+        if counts_for(version, obligation) and not flagged_out(version, obligation.due, today)
+    ]
+    return tuple(
+        version
+        for version in found
+        if version.state is EvidenceState.ACCEPTED
+        or not any(other.evidence_id == version.evidence_id and other.id > version.id for other in found)
+    )
 
 
 def soon_stale_from(last: date, slot: SlotRule) -> date:
     """First day on which material that is in force until `last` counts as soon stale."""
-    return last - timedelta(SOON_STALE[slot.refresh_cycle])
+    return last - timedelta(SOON_STALE[slot.refresh_cycle] if slot.soon_days is None else slot.soon_days)
 
 
 def stale_reasons(obligation: ObligationFacts, history: Sequence[VersionFact], today: date) -> tuple[str, ...]:

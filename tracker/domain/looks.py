@@ -16,9 +16,8 @@ from tracker.domain.facts import (
     VersionFact,
 )
 from tracker.domain.freshness import (
-    counts_for,
+    counted_for,
     dates_fit,
-    flagged_out,
     in_force,
     is_standing,
     serves_until,
@@ -68,6 +67,11 @@ def _latest_versions(history: Sequence[VersionFact]) -> dict[int, VersionFact]:
     return latest
 
 
+def _handed_in(history: Sequence[VersionFact]) -> list[VersionFact]:
+    """Without what nobody has submitted: a draft answers no return yet."""
+    return [version for version in history if version.state not in {EvidenceState.DRAFT, EvidenceState.WITHDRAWN}]
+
+
 def last_day(obligation: ObligationFacts, period: PeriodFacts) -> date:
     """Last day that is not overdue: what falls due with the period shares its statutory grace."""
     return period.overdue_after if obligation.due == period.due else obligation.due
@@ -83,16 +87,11 @@ def mendable(
 def _mendable(
     obligation: ObligationFacts, history: Sequence[VersionFact], last_day: date, calendar: WorkCalendar
 ) -> list[tuple[VersionFact, date]]:
-    asked = [
-        version
-        for version in history
-        if obligation.id in version.obligation_ids
-        and version.state not in {EvidenceState.DRAFT, EvidenceState.WITHDRAWN}
-    ]
+    asked = [version for version in _handed_in(history) if obligation.id in version.obligation_ids]
     return [
         (version, until)
         for version in _latest_versions(asked).values()
-        if (until := place_kept_until(version, calendar, OFFICE_ZONE)) is not None
+        if (until := place_kept_until(version, calendar, OFFICE_ZONE, obligation.slot.fix_days)) is not None
         and version.submitted_at is not None
         and local_date(version.submitted_at, OFFICE_ZONE) <= last_day
     ]
@@ -106,11 +105,7 @@ def _enough(obligation: ObligationFacts, versions: Sequence[VersionFact]) -> boo
 def look_at(
     obligation: ObligationFacts, history: Sequence[VersionFact], last_day: date, today: date, calendar: WorkCalendar
 ) -> Look:
-    counted = tuple(
-        version
-        for version in history
-        if counts_for(version, obligation) and not flagged_out(version, obligation.due, today)
-    )
+    counted = counted_for(obligation, history, today)
     mine = [version for version in history if obligation.id in version.obligation_ids]
     pending = [
         version for version in history if version.state is EvidenceState.SUBMITTED and dates_fit(version, obligation)
@@ -120,7 +115,9 @@ def look_at(
         for version in pending
         if version.submitted_at and local_date(version.submitted_at, OFFICE_ZONE) <= last_day
     ]
-    latest = [version for version in _latest_versions(history).values() if obligation.id in version.obligation_ids]
+    latest = [
+        version for version in _latest_versions(_handed_in(history)).values() if obligation.id in version.obligation_ids
+    ]
     given = [*counted, *timely]
     still = [version for version, until in _mendable(obligation, history, last_day, calendar) if until >= today]
     answered = obligation.zero_report or _enough(obligation, given)

@@ -25,6 +25,7 @@ class NoticeState(StrEnum):
     CANCELLED = "cancelled"  # dropped before it was signed
 
 
+WAIVED = "waived"  # how news calls an open one of a period that nothing is asked of any more: it may be closed
 OPEN = frozenset(set(NoticeState) - {NoticeState.CLOSED, NoticeState.CANCELLED})
 
 TRANSITIONS: dict[NoticeState, frozenset[NoticeState]] = {
@@ -51,7 +52,10 @@ def may_close(state: NoticeState, *, fulfilled: bool, waived: bool) -> bool:
 
 @dataclass(frozen=True)
 class OpenPiece:
-    """What one slot still owes in one cycle, as a notice names it: `cycle` in words, "" for the period's own."""
+    """What one slot still owes in one cycle, as a notice names it: `cycle` in words, "" for the period's own.
+
+    `due`: the last day that is not overdue. `code`: of the slot.
+    """
 
     name: str
     cycle: str
@@ -59,6 +63,7 @@ class OpenPiece:
     missing: int
     returned: bool = False
     stale: bool = False
+    code: str = ""
 
 
 WEAKNESSES = {
@@ -85,13 +90,13 @@ def cycle_words(cycle_no: str) -> str:
 
 
 def _piece(piece: OpenPiece) -> str:
-    named = piece.name + (f"（{piece.cycle}）" if piece.cycle else "")
+    named = f"{piece.code}“{piece.name}{f'（{piece.cycle}）' if piece.cycle else ''}”"
     due = f"{piece.due.month}月{piece.due.day}日"
     if piece.returned:
-        return f"“{named}”被退回，尚未补正"
+        return f"{named}被退回，尚未补正"
     if piece.stale:
-        return f"“{named}”已失效，须更新"
-    return f"“{named}”缺{max(piece.missing, 1)}份，应于{due}前报送"
+        return f"{named}已失效，须更新"
+    return f"{named}缺{max(piece.missing, 1)}份，应于{due}前报送"
 
 
 def problem_text(pieces: Iterable[OpenPiece], insufficient: Iterable[str] = ()) -> str:
@@ -101,6 +106,17 @@ def problem_text(pieces: Iterable[OpenPiece], insufficient: Iterable[str] = ()) 
     if not lines:
         return "尚未办结。"
     return "\n".join(f"{place}. {line}{'。' if place == len(lines) else '；'}" for place, line in enumerate(lines, 1))
+
+
+# Why a draft of the system fell by itself; they stand in the notice's history, which is Chinese as the notice is.
+SETTLED_TEXT = "材料已齐，不必再督办。"
+WAIVED_TEXT = "本期已免报，不必再督办。"
+
+
+def stage(state: str, *, waived: bool) -> str:
+    """What news says of a notice: its state, or that only the closing is left."""
+    signed = state in OPEN - {NoticeState.DRAFT}
+    return WAIVED if waived and signed else state
 
 
 def demand_text(workdays: int) -> str:

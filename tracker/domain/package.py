@@ -5,11 +5,8 @@ Instants are aware UTC, dates are the office's. `zh`/`en` pairs come from the ca
 domain.package_words.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-
-from tracker.domain.facts import ObligationState
 
 FORMAT = "1"  # of the package: raised when the same content would give other bytes
 
@@ -100,7 +97,8 @@ class Owed:
 class Gap:
     """Something that was asked for and is not here, said by the package itself.
 
-    `kind`: a code of package_words.GAPS; `codes`: what makes it exact (S1, I2, a piece of a recipe, a file's name).
+    `kind`: a code of package_words.GAPS. What makes it exact: `codes` (S1, I2), and `names` in both languages (pieces
+    of a recipe, a file).
     """
 
     task_code: str
@@ -112,6 +110,7 @@ class Gap:
     due: date | None
     kind: str
     codes: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,24 +250,3 @@ class Content:
             "gap_kinds": dict(sorted(kinds.items())),
             "over": self.over,
         }
-
-
-def gap_kind(
-    state: ObligationState, *, required: bool, waived: bool, due: date, as_of: date, stale: Sequence[str]
-) -> str:
-    """What is declared of an obligation on the day; "" when nothing is: answered, waived, optional or not yet due."""
-    if not required or waived or state is ObligationState.FILLED:
-        return ""
-    if as_of <= due and not stale:
-        return ""
-    match state:
-        case ObligationState.RETURNED:
-            return "returned"
-        case ObligationState.SUBMITTED:
-            return "in_review"
-        case ObligationState.PARTIAL:
-            return "partial"
-        case ObligationState.STALE:
-            return "stale"
-        case _:
-            return "stale" if stale else "missing"

@@ -3,6 +3,8 @@
 Each table: code -> (Chinese, English). What is not in a table is shown as its code.
 """
 
+from collections.abc import Iterable
+
 Words = tuple[str, str]
 
 GAPS: dict[str, Words] = {
@@ -108,13 +110,23 @@ def cycle(code: str) -> Words:
     return code, code
 
 
-def gap(kind: str, codes: tuple[str, ...]) -> Words:
+def exact(codes: Iterable[str], names: Iterable[Words] = ()) -> Words:
+    """What makes a gap exact: why it is stale or insufficient, which piece, which file; ("", "") when nothing does."""
+    told = [*(of(CODES, code) for code in codes), *((zh, en or zh) for zh, en in names)]
+    return "；".join(one[0] for one in told), "; ".join(one[1] for one in told)
+
+
+def gap(kind: str, codes: Iterable[str] = (), names: Iterable[Words] = ()) -> Words:
     """The gap in words, with what makes it exact in brackets."""
-    zh, en = of(GAPS, kind)
-    if not codes:
-        return zh, en
-    told = [of(CODES, code) for code in codes]
-    return f"{zh}（{'；'.join(one[0] for one in told)}）", f"{en} ({'; '.join(one[1] for one in told)})"
+    (zh, en), (why_zh, why_en) = of(GAPS, kind), exact(codes, names)
+    return (f"{zh}（{why_zh}）", f"{en} ({why_en})") if why_zh else (zh, en)
+
+
+def page_range(pages: int | None) -> str:
+    """页码 of a file that answers as a whole: 1—12; "" where nobody knows how many pages it has."""
+    if not pages:
+        return ""
+    return "1" if pages == 1 else f"1—{pages}"
 
 
 def figure(value: float | None, qualifier: str, unit: str) -> str:

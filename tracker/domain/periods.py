@@ -1,6 +1,6 @@
 """When a task's year is due: periods from the deadline rule (rules.md section 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -111,6 +111,15 @@ def plan_periods(rule: DeadlineRule, plan_year: int, calendar: WorkCalendar) -> 
     if rule.lag:
         due = calendar.add_workdays(raw, rule.lag)
     return (PeriodPlan("Y", date(plan_year, 1, 1), max(raw, date(plan_year, 12, 31)), due, stones),)
+
+
+def stones(stored: Iterable[Sequence[Any]], *deadlines: date | None) -> tuple[tuple[date, str], ...]:
+    """The dates on the way, from [[ISO date, text]] as a period keeps them.
+
+    A date that is the deadline itself, or was it before an extension, is none of them.
+    """
+    named = ((date.fromisoformat(day), str(text)) for day, text in stored)
+    return tuple((day, text) for day, text in named if day not in deadlines)
 
 
 def event_deadline(trigger: date, count: int, unit: str, calendar: WorkCalendar) -> EventDeadline:

@@ -49,6 +49,7 @@ class Action(StrEnum):
     HAND_OUT = "hand_out"  # 下达: start the clock of signing on
     SIGN_ON = "sign_on"  # subject: TaskSubject
     ASK = "ask"  # subject: TaskSubject; extension, waiver, zero report, another owner
+    NAME_CONTACT = "name_contact"  # subject: TaskSubject; who of the department is told of the task
     CONFIRM = "confirm"  # subject: TaskSubject; the head signs a zero report before it goes to the legal office
     SEE_REQUESTS = "see_requests"  # all of the office; everybody sees his own
     DECIDE = "decide"  # domain.requests says which kinds
@@ -152,6 +153,11 @@ _OFFICE_WIDE: dict[Action, set[Role]] = {
 }
 
 
+def holders_of(action: Action) -> frozenset[Role]:
+    """The roles that may do it in their office as a whole."""
+    return frozenset(_OFFICE_WIDE.get(action, ()))
+
+
 def can(actor: Actor, action: Action, subject: TaskSubject | EvidenceSubject | None = None) -> bool:
     """Whether `actor` may do `action` to `subject` (None: to his own office as a whole)."""
     if subject is None:
@@ -172,6 +178,8 @@ def can(actor: Actor, action: Action, subject: TaskSubject | EvidenceSubject | N
             return works and owns
         case Action.CONFIRM:
             return owns and actor.role in {Role.DEPT_HEAD, Role.LEGAL_HEAD}
+        case Action.NAME_CONTACT:
+            return actor.role == Role.LEGAL_HEAD or (owns and actor.role == Role.DEPT_HEAD)
         case Action.REGISTER_EVENT:
             return works and (owns or actor.role in LEGAL)
     return isinstance(subject, EvidenceSubject) and _can_with_evidence(

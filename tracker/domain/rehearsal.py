@@ -26,6 +26,7 @@ from tracker.domain.facts import (
     VersionFact,
 )
 from tracker.domain.freshness import is_standing
+from tracker.domain.office_rules import STALE_TO_LEGAL
 from tracker.domain.reminders import (
     Ladder,
     deadline_rungs,
@@ -33,12 +34,11 @@ from tracker.domain.reminders import (
     ladder,
     next_week_start,
     owed_rung,
+    plain_rung,
 )
 
 EARLY = 2  # workdays before its deadline on which somebody who is on time hands in
 LATE_SHARE, LATE_MOST = 1 / 3, 25  # of "a third is late": how many, and by how many workdays at most
-STALE_TO_LEGAL = 10
-EVENTS = {LadderKind.EVENT, LadderKind.EVENT_SHORT}
 _NO_RUNGS: Mapping[LadderKind, Ladder] = {kind: Ladder(()) for kind in LadderKind}
 
 
@@ -95,6 +95,7 @@ class Year:
     ladders: Mapping[LadderKind, Ladder]
     handings: tuple[Handing, ...] = ()
     habits: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    stale_to_legal: int = STALE_TO_LEGAL
 
 
 @dataclass(frozen=True)
@@ -143,12 +144,6 @@ class _Trigger:
     to: tuple[str, ...]
     owner_id: int
     contact_id: int | None
-
-
-def plain_rung(code: str) -> str:
-    """M03/T-7 → T-7, week/2026-11-30 → week, stale/T01-E1/2026-06-01 → stale, 2026-12-01/M11/T+1 → T+1."""
-    parts = code.split("/")
-    return parts[-1] if parts[-1].startswith(("T-", "T+", "start")) else parts[0]
 
 
 def walk(year: Year, assumption: Assumption, seed: int = 1) -> Walk:
@@ -257,7 +252,7 @@ class _Steps:
         self.changes = self._changes(own)
         self.rungs: dict[OpenDeadline, tuple[Rung, ...]] = {}
         self.fired: set[str] = set()
-        self.stale_since: date | None = None
+        self.stale_since: dict[str, date] = {}  # flag → the day it was raised
         self.notice = False
 
     def _changes(self, own: Iterable[date | None]) -> list[date]:
@@ -299,7 +294,6 @@ class _Steps:
                 self.year.ladders[deadline.kind],
                 self.year.calendar,
                 through=self.last,
-                start=facts.start if deadline.kind in EVENTS else None,
                 weight=facts.weight,
                 legal_own=self.legal_own,
             )
@@ -319,25 +313,29 @@ class _Steps:
                 yield self._trigger(day, rung.code, rung.to)
 
     def _stale(self, day: date, verdict: PeriodVerdict) -> Iterator[_Trigger]:
+        if self.item.facts.waived:
+            return
         duties = {duty.id: duty for duty in self.item.facts.obligations if duty.required}
-        stale = False
+        flags = set()  # what is stale now
         for part in verdict.obligations:
             if part.id not in duties or not (part.stale_reasons or part.soon_stale):
                 continue
             kind, to = ("stale", ("contact", "dept_head")) if part.stale_reasons else ("soon_stale", ("contact",))
-            duty, stale = duties[part.id], stale or bool(part.stale_reasons)
+            duty = duties[part.id]
             code = f"{kind}/{duty.slot.code}/{part.expires_on or duty.due}"
+            if kind == "stale":
+                flags.add(code)
+                self.stale_since.setdefault(code, day)
             if code not in self.fired:
                 self.fired.add(code)
-                if kind == "stale":
-                    self.stale_since = self.stale_since or day
                 yield self._trigger(day, code, to)
         week = first_workday_of_week(day, self.year.calendar)
-        if stale and self.stale_since and week and self.stale_since < week <= day:
+        since = min((self.stale_since[code] for code in flags), default=None)
+        if since and week and since < week <= day:
             code, steps = f"stale_week/{week}", ("contact", "dept_head")
             if code not in self.fired:
                 self.fired.add(code)
-                long = self.year.calendar.workdays_between(self.stale_since, day) >= STALE_TO_LEGAL
+                long = self.year.calendar.workdays_between(since, day) >= self.year.stale_to_legal
                 above = ("deputy" if self.legal_own else "legal",) if long else ()
                 yield self._trigger(day, code, (*steps, *above))
 

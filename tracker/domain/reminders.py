@@ -5,6 +5,7 @@ on or before; T-nw and T+n count workdays. A ladder is data: a rung is a line, a
 an office may change the lines of each kind of deadline.
 """
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -174,23 +175,27 @@ def ladder(
 ) -> tuple[Rung, ...]:
     """The dated rungs of one deadline, in the order they are owed.
 
-    `start`: when it was handed out or registered; without it there is no such rung, nor one before it.
+    `start`: when it was handed out, registered or extended. Nothing is owed before; what was late by then is owed at
+    once, so that nobody escapes by being late. Without it there is no rung of the start.
     `through`: weekly rungs up to this day and the one after it. `prefix` goes before every code but the weekly
     ones: those are the period's, however many of its deadlines are late.
     """
-    rungs = []
+    rungs: list[tuple[int, Rung]] = []  # of those on one day the weekly one comes first, then the earlier step
     for rule in rules.rungs:
         if rule.unit is Unit.START and start is None:
             continue
         on, early = _dated(rule, start or due, due, calendar)
         if start is not None and on < start:
-            continue  # it would have been owed before there was anything to do
+            if rule.offset <= 0:
+                continue  # it would have been owed before there was anything to do
+            on = calendar.next_workday(start)
         to = addressees(rule, weight=weight, legal_own=legal_own)
         code = f"{prefix}/{rule.code}" if prefix else rule.code
-        rungs.append(Rung(code, on, pre_holiday=early, to=to, drafts_notice=rule.drafts_notice))
+        rung = Rung(code, on, pre_holiday=early, to=to, drafts_notice=rule.drafts_notice)
+        rungs.append((max(rule.offset, 0), rung))
         if through is not None and rule.code == rules.weekly_after:
-            rungs += _weekly(on, through, to, calendar)
-    return tuple(sorted(rungs, key=lambda rung: (rung.on, not rung.code.startswith("week/"))))
+            rungs += [(-1, rung) for rung in _weekly(on, through, to, calendar)]
+    return tuple(rung for _step, rung in sorted(rungs, key=lambda pair: (pair[1].on, pair[0])))
 
 
 def deadline_rungs(
@@ -199,13 +204,12 @@ def deadline_rungs(
     calendar: WorkCalendar,
     *,
     through: date,
-    start: date | None = None,
     weight: int = 1,
     legal_own: bool = False,
 ) -> tuple[Rung, ...]:
     """The dated rungs of one open deadline of a period; a milestone has only those before it."""
     rungs = ladder(
-        rules, deadline.due, calendar, start=start, weight=weight, legal_own=legal_own, through=through,
+        rules, deadline.due, calendar, start=deadline.start, weight=weight, legal_own=legal_own, through=through,
         prefix=deadline.prefix,
     )  # fmt: skip
     return tuple(rung for rung in rungs if rung.on <= deadline.due) if deadline.milestone else rungs
@@ -228,6 +232,39 @@ def owed_rung(rungs: Sequence[Rung], today: date, fired: Set[str], *, complete: 
     reached = max((place for place, rung in enumerate(rungs) if rung.code in fired), default=-1)
     owed = [rung for place, rung in enumerate(rungs) if place > reached and rung.on <= today]
     return owed[-1] if owed else None
+
+
+_STEP = re.compile(r"T[-+]\d+w?|start")
+
+
+@dataclass(frozen=True)
+class RungName:
+    """What the code of a rung says. `step`: T-7, T+3, start, or what no deadline has: week, press, stale, soon_stale …
+
+    `cycle`: inside the period (M03), "" for none. `prefix`: of a deadline that is climbed anew: the day it was
+    extended to. `milestone`: the day on the way that it speaks of.
+    """
+
+    step: str
+    cycle: str = ""
+    prefix: str = ""
+    milestone: date | None = None
+
+
+def read_rung(code: str) -> RungName:
+    """T-7, M03/T-7, 2026-10-30/T-7, by/2026-06-30/T-1, week/2026-11-30, stale/T01-E1/2026-06-01: read from the end."""
+    *before, last = code.split("/")
+    if not _STEP.fullmatch(last):
+        return RungName((before or [last])[0])
+    if before[:1] == ["by"]:
+        return RungName(last, milestone=date.fromisoformat(before[1]))
+    cycle = before.pop() if before and not before[-1][0].isdigit() else ""
+    return RungName(last, cycle, "/".join(before))
+
+
+def plain_rung(code: str) -> str:
+    """Only which step it is, whatever it is of: M03/T-7 → T-7, by/2026-06-30/T-1 → T-1, week/2026-11-30 → week."""
+    return read_rung(code).step
 
 
 def overtaken_notice(rungs: Sequence[Rung], today: date) -> bool:

@@ -1,5 +1,6 @@
 """What people are told of: the kinds of news, and which of them a person may switch off (rules.md 11)."""
 
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -26,6 +27,18 @@ class Kind(StrEnum):
 
 # What is for information. Rungs, returns, notices and requests are work: they are told in any case.
 OPTIONAL = frozenset({Kind.ACCEPTED, Kind.SOON_STALE, Kind.DECIDED, Kind.WEEKLY})
+
+# Of these, what comes during the day waits for the next one's digest, unless something pressing leaves today. The
+# leaders' page is a digest itself: it belongs to the day that it was planned for.
+WAITING = OPTIONAL - {Kind.WEEKLY}
+
+
+def opens_mail(kind: str, created_at: datetime, digest_hour: datetime) -> bool:
+    """Whether this row may open its reader's one mail of the day, whose digest is due at `digest_hour`.
+
+    An "accepted" at 8:35 must not use up the mail that a 催办 needs at 11:00.
+    """
+    return kind not in WAITING or created_at <= digest_hour
 
 
 def may_switch_off(kind: str) -> bool:

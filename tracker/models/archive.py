@@ -148,7 +148,7 @@ class Finding(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)  # expected and found digest, size
     found_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
-    resolution: Mapped[Code] = mapped_column(default="")  # healed, returned, swept, removed
+    resolution: Mapped[Code] = mapped_column(default="")  # healed, renewed, returned, swept, removed
 
     blob: Mapped[Blob | None] = relationship()
 

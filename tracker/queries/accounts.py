@@ -1,8 +1,9 @@
-"""Reads around signing in."""
+"""Reads around signing in, and which accounts are in force."""
 
 from dataclasses import dataclass
+from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from tracker.domain.permissions import Role
@@ -19,6 +20,16 @@ class DemoPerson:
     email: str
     department_zh: str
     department_en: str
+
+
+def is_current(user: User, today: date) -> bool:
+    """Whether the account may be used on this day, and is told anything."""
+    return user.active and (user.valid_until is None or today <= user.valid_until)
+
+
+def current(today: date) -> ColumnElement[bool]:
+    """`is_current` in SQL."""
+    return and_(User.active.is_(True), or_(User.valid_until.is_(None), User.valid_until >= today))
 
 
 def demo_people(session: Session) -> list[DemoPerson]:

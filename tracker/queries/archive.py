@@ -1,15 +1,15 @@
 """归档 as its pages read it: settings, what waits to be filed, what has its number, volumes."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import case, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
-from tracker.domain.archiving import ArchiveRules, class_key, initials, rules_of
+from tracker.domain.archiving import ArchiveRules, class_key, rules_of, unit_codes
 from tracker.domain.custody import retention_class
 from tracker.models import (
     ArchiveItem,
@@ -87,6 +87,7 @@ class ItemLine:
     size: int
     crc32: int | None
     condition: str
+    revoked: bool  # the legal office made its material void after it was filed: listed, never transferred
     task_code: str
     plan_year: int
 
@@ -129,18 +130,7 @@ def rules(session: Session, office_id: int) -> ArchiveRules:
         select(Setting.value).where(Setting.office_id == office_id, Setting.name == SETTING)
     )
     found = rules_of(value or {})
-    codes = [one.code for one in departments(session, office_id)]
-    proposed = initials(codes)
-    taken = set(found.units.values())
-    units = dict(found.units)
-    for code in codes:
-        if code not in units:
-            unit = proposed[code]
-            while unit in taken:
-                unit += "X"
-            units[code] = unit
-            taken.add(unit)
-    return ArchiveRules(**{**vars(found), "units": units})
+    return replace(found, units=unit_codes((one.code for one in departments(session, office_id)), found.units))
 
 
 def departments(session: Session, office_id: int) -> list[Department]:
@@ -170,14 +160,22 @@ _YEAR = func.coalesce(Version.doc_date, Version.covered_to, Version.covered_from
 
 
 def _waiting(office_id: int) -> Any:
-    """Accepted files that no number that counts belongs to."""
+    """Accepted files that no number that counts belongs to; those that are damaged wait to be healed."""
     filed = select(ArchiveItem.filed_version_id).where(ArchiveItem.filed_version_id.is_not(None))
+    later = aliased(Version)
+    replaced = exists().where(
+        later.evidence_id == Version.evidence_id,
+        later.number > Version.number,
+        later.kind == "file",
+        later.state == "accepted",
+    )
     return (
         select(Version)
         .join(Evidence, Evidence.id == Version.evidence_id)
         .join(Slot, Slot.id == Evidence.slot_id)
         .join(Task, Task.id == Slot.task_id)
-        .where(Version.office_id == office_id, Version.state == "accepted", Version.kind == "file")
+        .where(Version.office_id == office_id, Version.kind == "file")
+        .where(or_(Version.state == "accepted", and_(Version.state == "damaged", ~replaced)))
         .where(Version.id.not_in(filed))
     )
 
@@ -283,7 +281,7 @@ def items(
 ) -> list[ItemLine]:  # fmt: skip
     """Filed items, void ones among them, by class and number."""
     query = (
-        select(ArchiveItem, Version.file_name, Blob, Task.code, Task.plan_year, User.name)
+        select(ArchiveItem, Version, Blob, Task.code, Task.plan_year, User.name)
         .join(Version, Version.id == ArchiveItem.version_id)
         .join(Blob, Blob.id == Version.blob_id)
         .join(Evidence, Evidence.id == Version.evidence_id)
@@ -311,11 +309,11 @@ def items(
             department_code=item.department_code, number=item.number, title=item.title, doc_no=item.doc_no,
             issuer=item.issuer, doc_date=item.doc_date, pages=item.pages, note=item.note, filed_at=item.filed_at,
             filed_by=name, printed_at=item.printed_at, voided_at=item.voided_at, void_reason=item.void_reason,
-            volume_id=item.volume_id, version_id=item.version_id, file_name=file_name, sha256=blob.sha256,
-            object_key=blob.object_key, size=blob.size, crc32=blob.crc32, condition=blob.condition, task_code=code,
-            plan_year=plan_year,
+            volume_id=item.volume_id, version_id=item.version_id, file_name=version.file_name,
+            sha256=blob.sha256, object_key=blob.object_key, size=blob.size, crc32=blob.crc32, condition=blob.condition,
+            revoked=version.state == "voided", task_code=code, plan_year=plan_year,
         )
-        for position, (item, file_name, blob, code, plan_year, name) in enumerate(rows, 1)
+        for position, (item, version, blob, code, plan_year, name) in enumerate(rows, 1)
     ]  # fmt: skip
 
 

@@ -100,6 +100,7 @@ class VersionRow:
     slot_code: str
     verdict: str | None
     ticked: Sequence[int] | None
+    blob_id: int | None
 
 
 @dataclass
@@ -110,12 +111,18 @@ class YearRows:
     slots: dict[int, Any]
 
 
+def read_tasks(session: Session, office_id: int, year: int) -> dict[int, TaskRow]:
+    """All tasks of the year, retired ones, too."""
+    rows = session.execute(
+        select(Task.id, Task.code, Task.plan_year, Task.deadline_kind, Task.deadline, Task.weight, Task.active)
+        .where(Task.office_id == office_id, Task.plan_year == year)
+    )  # fmt: skip
+    return {row.id: TaskRow(*row) for row in rows}
+
+
 def read_year(session: Session, office_id: int, year: int) -> YearRows:
     mine = (Task.office_id == office_id, Task.plan_year == year)
-    tasks = session.execute(
-        select(Task.id, Task.code, Task.plan_year, Task.deadline_kind, Task.deadline, Task.weight, Task.active)
-        .where(*mine)
-    )  # fmt: skip
+    tasks = read_tasks(session, office_id, year)
     slots = session.execute(
         select(
             Slot.id, Slot.code, Slot.refresh_cycle, Slot.coverage, Slot.required, Slot.min_count, Slot.validity_days,
@@ -149,9 +156,7 @@ def read_year(session: Session, office_id: int, year: int) -> YearRows:
         known = OwedRow(*row)
         known.slot = by_slot[row.slot_id]
         owed[row.period_id].append(known)
-    return YearRows(
-        {row.id: TaskRow(*row) for row in tasks}, {row.id: PeriodRow(*row) for row in periods}, owed, by_slot
-    )
+    return YearRows(tasks, {row.id: PeriodRow(*row) for row in periods}, owed, by_slot)
 
 
 def read_log(session: Session, office_id: int, year: int) -> list[Any]:
@@ -174,6 +179,18 @@ def read_log(session: Session, office_id: int, year: int) -> list[Any]:
                     ),
                 )
             )
+            .order_by(AuditEvent.seq)
+        )
+    )
+
+
+def read_imports(session: Session, office_id: int, year: int) -> list[Any]:
+    """The imports of the year's catalogue, as `read_log` has them."""
+    return list(
+        session.execute(
+            select(AuditEvent.seq, AuditEvent.at, AuditEvent.action, AuditEvent.subject_id, AuditEvent.data)
+            .where(AuditEvent.office_id == office_id, AuditEvent.subject == "catalogue")
+            .where(AuditEvent.subject_id == year, AuditEvent.action == "catalogue.imported")
             .order_by(AuditEvent.seq)
         )
     )
@@ -209,7 +226,7 @@ def read_versions(session: Session, office_id: int, slots: Mapping[str, Any]) ->
             Version.id, Version.evidence_id, Version.number, Version.kind, Version.state, Version.doc_date,
             Version.covered_from, Version.covered_to, Version.valid_to, Version.piece, Version.flags,
             Version.flagged_on, Version.uploaded_at, Version.submitted_at, Version.decided_at, Version.times_returned,
-            Version.continues_id, Evidence.slot_code, Review.verdict, Review.ticked,
+            Version.continues_id, Evidence.slot_code, Review.verdict, Review.ticked, Version.blob_id,
         )
         .join(Evidence, Evidence.id == Version.evidence_id)
         .outerjoin(Review, Review.version_id == Version.id)
@@ -286,11 +303,11 @@ def read_values(session: Session, tasks: Iterable[int], before: datetime | None)
 
 
 def read_pressed(session: Session, office_id: int, before: datetime | None) -> set[int]:
-    """Periods with an open notice: now, or just before an instant."""
+    """Periods with an open notice, signed by a leader: now, or just before an instant."""
     statement = select(Notice.period_id).where(Notice.office_id == office_id)
     if before is None:
-        statement = statement.where(Notice.open_period_id.is_not(None))
+        statement = statement.where(Notice.open_period_id.is_not(None), Notice.state != "draft")
     else:
         still = or_(Notice.closed_at.is_(None), Notice.closed_at >= before)
-        statement = statement.where(Notice.drafted_at < before, still)
+        statement = statement.where(Notice.signed_at < before, still)
     return set(session.scalars(statement))

@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from tracker.models import Department, Obligation, Period, Slot, Task, User
+from tracker.models import Department, Indicator, Obligation, Period, Slot, Task, User
 
 PAGE = 50
 LISTS = ("late", "stale", "soon", "insufficient")
+UNDEFINED = "undefined"  # 指标待完善: the legal office's own list (rules.md 8, I8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,24 @@ class WeakPeriod:
 
 
 @dataclass(frozen=True, slots=True)
+class Undefined:
+    """An indicator that nobody can count by: a fault of whoever wrote the catalogue."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    unit: str
+    note_zh: str
+    targeted: bool
+    task_code: str
+    title_zh: str
+    title_en: str
+    plan_year: int
+    owner_zh: str
+    owner_en: str
+
+
+@dataclass(frozen=True, slots=True)
 class Owner:
     id: int
     code: str
@@ -79,7 +98,7 @@ class Owner:
 
 def owners(session: Session, office_id: int, year: int) -> list[Owner]:
     """Departments that own tasks of the year."""
-    owning = select(Task.owner_id).where(Task.office_id == office_id, Task.plan_year == year).distinct()
+    owning = select(Task.owner_id).where(Task.office_id == office_id, Task.plan_year == year, Task.active.is_(True))
     rows = session.execute(
         select(Department.id, Department.code, Department.name_zh, Department.name_en)
         .where(Department.id.in_(owning.scalar_subquery()))
@@ -89,7 +108,10 @@ def owners(session: Session, office_id: int, year: int) -> list[Owner]:
 
 
 def _of_list(kind: str, office_id: int, year: int, today: date) -> list[ColumnElement[bool]]:
-    """What belongs to a list; only columns of the obligation itself, so that nothing is joined to find it."""
+    """What belongs to a list; only columns of the obligation itself, so that nothing is joined to find it.
+
+    The slots of retired tasks are a short list that is read once.
+    """
     light = "yellow" if kind == "soon" else "red"
     found: list[ColumnElement[bool]] = [Obligation.light == light, *_of_year(office_id, year)]
     if kind == "late":
@@ -102,8 +124,11 @@ def _of_list(kind: str, office_id: int, year: int, today: date) -> list[ColumnEl
 
 
 def _of_year(office_id: int, year: int) -> list[ColumnElement[bool]]:
+    retired = select(Slot.id).join(Task, Task.id == Slot.task_id)
+    retired = retired.where(Task.office_id == office_id, Task.active.is_(False))
     # An obligation begins inside its plan year, though it may be due after it.
     return [
+        Obligation.slot_id.not_in(retired),
         Obligation.office_id == office_id,
         Obligation.due >= date(year, 1, 1),
         Obligation.start.between(date(year, 1, 1), date(year, 12, 31)),
@@ -194,12 +219,45 @@ def read_insufficient(
 
 
 def _weak(office_id: int, year: int) -> list[ColumnElement[bool]]:
+    """To be joined with Task."""
     return [
+        Task.active.is_(True),
         Period.office_id == office_id,
         Period.plan_year == year,
         Period.light == "red",
         Period.state == "insufficient",
     ]
+
+
+def _undefined(office_id: int, wanted: AttentionFilter) -> list[ColumnElement[bool]]:
+    """To be joined with Task and Department."""
+    found = [Task.office_id == office_id, Task.plan_year == wanted.year, Task.active.is_(True)]
+    if wanted.department:
+        found.append(Department.code == wanted.department)
+    return [*found, or_(func.trim(Indicator.unit) == "", func.trim(Indicator.note_zh) == "")]
+
+
+def read_undefined(session: Session, office_id: int, wanted: AttentionFilter) -> list[Undefined]:
+    """Indicators without a unit or a counting rule, those with a target first; all of them, a few hundred at most."""
+    rows = session.execute(
+        select(
+            Indicator.code, Indicator.name_zh, Indicator.name_en, Indicator.unit, Indicator.note_zh,
+            Indicator.target.is_not(None), Task.code, Task.title_zh, Task.title_en, Task.plan_year,
+            Department.name_zh, Department.name_en,
+        )
+        .join(Task, Task.id == Indicator.task_id)
+        .join(Department, Department.id == Task.owner_id)
+        .where(*_undefined(office_id, wanted))
+        .order_by(Indicator.target.is_(None), Task.position, Indicator.code)
+    )  # fmt: skip
+    found: list[list[Any]] = [list(row) for row in rows]
+    return [Undefined(*values) for values in found]
+
+
+def count_undefined(session: Session, office_id: int, wanted: AttentionFilter) -> int:
+    counted = select(func.count()).select_from(Indicator).join(Task, Task.id == Indicator.task_id)
+    counted = counted.join(Department, Department.id == Task.owner_id)
+    return session.scalar(counted.where(*_undefined(office_id, wanted))) or 0
 
 
 def count_lists(session: Session, office_id: int, wanted: AttentionFilter, today: date) -> dict[str, int]:
@@ -211,10 +269,10 @@ def count_lists(session: Session, office_id: int, wanted: AttentionFilter, today
     statement = select(func.count().filter(late), func.count().filter(stale), func.count().filter(soon)).where(
         Obligation.light.in_(("red", "yellow")), *_of_year(office_id, wanted.year)
     )
-    weak = select(func.count()).select_from(Period).where(*_weak(office_id, wanted.year))
+    weak = select(func.count()).select_from(Period).join(Task, Task.id == Period.task_id)
+    weak = weak.where(*_weak(office_id, wanted.year))
     if wanted.department:
         statement = statement.where(_owned_slots(wanted.department, office_id, wanted.year))
-        weak = weak.join(Task, Task.id == Period.task_id)
         weak = weak.where(Task.owner_id == _owner(wanted.department, office_id))
     counts = session.execute(statement).one()
     return {"late": counts[0], "stale": counts[1], "soon": counts[2], "insufficient": session.scalar(weak) or 0}

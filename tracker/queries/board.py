@@ -8,12 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.as_of import StateOn
+from tracker.domain.calendar import local_date
 from tracker.domain.facts import EvidenceState, PeriodVerdict
+from tracker.domain.looks import OFFICE_ZONE
 from tracker.models import (
     Department,
     JobRun,
@@ -27,6 +30,8 @@ from tracker.queries.signing import ToSign, unsigned
 
 LIGHTS = ("red", "yellow", "blue", "green", "grey")
 GROUPS = ("part", "dept")
+# Which periods a month stands for: due or completed in it, or up to it.
+BY = ("due", "due_by", "done", "done_by")
 SETTLED = {"complete", "zero_report"}
 
 # Which of a period's reasons a tile has room for: the first of these that holds.
@@ -60,6 +65,8 @@ class BoardFilter:
     light: str = ""
     group: str = "part"
     unsigned: bool = False  # only tasks that wait for their department's signature
+    month: int = 0  # 1..12
+    by: str = "due"  # one of BY, for the month
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,8 @@ class Tile:
     sufficiency: int
     original_due: date | None  # before an extension
     beyond: bool  # due after the plan year (a report of the year, sent in the next one)
+    done_on: date | None  # day of completion
+    chosen: bool = True  # belongs to the months that the filter names
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The figures above the board: tiles per light over the chosen parts and departments, whatever the light filter."""
+    """The figures above the board: tiles per light over the chosen parts, departments, months; any light."""
 
     tiles: dict[str, int]
     tasks: dict[str, int]  # tasks with at least one such tile
@@ -155,10 +164,30 @@ def _place(start: date, end: date, year: int) -> tuple[int, int]:
     return first, max(1, last - first + 1)
 
 
-def _tiles(session: Session, office_id: int, year: int, then: StateOn | None) -> dict[int, list[Tile]]:
+def plan_month(day: date, year: int) -> int:
+    """The month of the plan year that a day counts with; what lies beyond counts with its first or last one."""
+    return day.month if day.year == year else 12 if day.year > year else 1
+
+
+def _in_month(wanted: BoardFilter, due: date, done_on: date | None, *, waived: bool) -> bool:
+    """As the leaders' page counts its months (queries.overview): nothing is owed by what is waived."""
+    if not wanted.month:
+        return True
+    on = done_on if wanted.by.startswith("done") else due
+    if waived or on is None:
+        return False
+    month = plan_month(on, wanted.year)
+    return month <= wanted.month if wanted.by.endswith("_by") else month == wanted.month
+
+
+def _tiles(
+    session: Session, office_id: int, wanted: BoardFilter, then: StateOn | None, zone: ZoneInfo
+) -> dict[int, list[Tile]]:
+    year = wanted.year
     columns = (
         Period.id, Period.task_id, Period.period_no, Period.light, Period.reasons, Period.start, Period.end,
-        Period.due, Period.state, Period.missing, Period.sufficiency, Period.original_due,
+        Period.due, Period.state, Period.missing, Period.sufficiency, Period.original_due, Period.complete,
+        Period.completed_at, Period.waived,
     )  # fmt: skip
     found: dict[int, list[Tile]] = defaultdict(list)
     for row in session.execute(
@@ -166,7 +195,8 @@ def _tiles(session: Session, office_id: int, year: int, then: StateOn | None) ->
         .where(Period.office_id == office_id, Period.plan_year == year)
         .order_by(Period.start, Period.id)
     ):
-        id_, task_id, no, light, reasons, start, end, due, state, missing, sufficiency, original = row
+        id_, task_id, no, light, reasons, start, end, due, state, missing, sufficiency, original, *settled = row
+        complete, done, waived = settled
         if then is not None:
             if id_ not in then.facts:
                 continue
@@ -174,6 +204,8 @@ def _tiles(session: Session, office_id: int, year: int, then: StateOn | None) ->
             light, reasons, state = verdict.light.value, verdict.reasons, verdict.state.value
             start, end, due, original = facts.start, facts.end, facts.due, then.original_dues.get(id_)
             missing, sufficiency = missing_of(verdict, then, id_), verdict.sufficiency
+            complete, done, waived = verdict.complete, verdict.completed_at, facts.waived
+        done_on = local_date(done, zone) if complete and done else None
         first, span = _place(start, end, year)
         found[task_id].append(
             Tile(
@@ -191,6 +223,8 @@ def _tiles(session: Session, office_id: int, year: int, then: StateOn | None) ->
                 sufficiency,
                 original,
                 beyond=due.year > year,
+                done_on=done_on,
+                chosen=_in_month(wanted, due, done_on, waived=waived),
             )
         )
     return found
@@ -214,9 +248,12 @@ def owners_then(session: Session, office_id: int, year: int, on: date) -> dict[i
     return {row.task_id: Choice(row.code, row.name_zh, row.name_en) for row in rows}
 
 
-def _rows(session: Session, office_id: int, year: int, then: StateOn | None) -> list[BoardRow]:
+def _rows(
+    session: Session, office_id: int, wanted: BoardFilter, then: StateOn | None, zone: ZoneInfo
+) -> list[BoardRow]:
     """All tasks of the year that are, or were then, in force, in catalogue order; in two statements, then in three."""
-    tiles = _tiles(session, office_id, year, then)
+    year = wanted.year
+    tiles = _tiles(session, office_id, wanted, then, zone)
     former = owners_then(session, office_id, year, then.on) if then is not None else {}
     parts: dict[str, Choice] = {}
     owners: dict[str, Choice] = {}
@@ -247,9 +284,10 @@ def _strip(rows: Sequence[BoardRow]) -> Strip:
     returned = complete = total = 0
     oldest: tuple[date, str] | None = None
     for row in rows:
-        for light in {tile.light for tile in row.tiles}:
+        chosen = [tile for tile in row.tiles if tile.chosen]
+        for light in {tile.light for tile in chosen}:
             tasks[light] += 1
-        for tile in row.tiles:
+        for tile in chosen:
             tiles[tile.light] += 1
             total += 1
             complete += tile.state in SETTLED
@@ -277,9 +315,15 @@ def _narrow(rows: Sequence[BoardRow], wanted: BoardFilter) -> list[BoardRow]:
     ]
 
 
-def _with_light(rows: Sequence[BoardRow], light: str) -> list[BoardRow]:
-    """Rows with at least one such tile; their other tiles stay, for the page to tone down."""
-    return [row for row in rows if not light or any(tile.light == light for tile in row.tiles)]
+def _with_tiles(rows: Sequence[BoardRow], wanted: BoardFilter) -> list[BoardRow]:
+    """Rows with at least one tile of the light and months; their other tiles stay, for the page to tone down."""
+    if not wanted.light and not wanted.month:
+        return list(rows)
+    return [row for row in rows if any(_is_wanted(tile, wanted.light) for tile in row.tiles)]
+
+
+def _is_wanted(tile: Tile, light: str) -> bool:
+    return tile.chosen and (not light or tile.light == light)
 
 
 def _choices(rows: Sequence[BoardRow], field: str) -> tuple[Choice, ...]:
@@ -311,9 +355,11 @@ def last_sweep(session: Session) -> datetime | None:
     return session.scalar(statement.order_by(JobRun.id.desc()).limit(1))
 
 
-def read_board(session: Session, office_id: int, wanted: BoardFilter, then: StateOn | None = None) -> Board:
+def read_board(
+    session: Session, office_id: int, wanted: BoardFilter, then: StateOn | None = None, zone: ZoneInfo = OFFICE_ZONE
+) -> Board:
     """The board as the address asks for it, in six statements; `then`: as of another day."""
-    everything = _rows(session, office_id, wanted.year, then)
+    everything = _rows(session, office_id, wanted, then, zone)
     waiting = unsigned(session, office_id, wanted.year) if then is None else {}
     narrowed = [row for row in _narrow(everything, wanted) if not wanted.unsigned or row.code in waiting]
     if then is None:
@@ -321,7 +367,7 @@ def read_board(session: Session, office_id: int, wanted: BoardFilter, then: Stat
     else:
         queue = Queue(sum(state is EvidenceState.SUBMITTED for state in then.states.values()), None)
     return Board(
-        groups=_grouped(_with_light(narrowed, wanted.light), wanted.group),
+        groups=_grouped(_with_tiles(narrowed, wanted), wanted.group),
         strip=_strip(narrowed),
         parts=_choices(everything, "part"),
         departments=_choices(everything, "owner"),
@@ -334,9 +380,9 @@ def read_board(session: Session, office_id: int, wanted: BoardFilter, then: Stat
 
 
 def exported(board: Board, light: str) -> Iterator[tuple[BoardRow, Tile]]:
-    """The rows of the export: every tile of the view, only those of the chosen light when one is chosen."""
+    """The rows of the export: every tile of the view, only those of the light and the months that are chosen."""
     for group in board.groups:
         for row in group.rows:
             for tile in row.tiles:
-                if not light or tile.light == light:
+                if _is_wanted(tile, light):
                     yield row, tile

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.as_of import StateOn
 from tracker.domain.facts import EvidenceState, ObligationVerdict, PeriodFacts, VersionFact
+from tracker.domain.recipe import PieceRule, rules_of
 from tracker.models import Blob, Department, Indicator, Period, Slot, Task, Version
 from tracker.queries.board import missing_of, owners_then
 
@@ -50,7 +51,7 @@ class OwedThen:
     accepted: int
     min_count: int
     missing: int
-    lacking: tuple[str, ...]  # names of pieces of the recipe
+    lacking: tuple[PieceRule, ...]
     stale_reasons: tuple[str, ...]
     soon_stale: bool
     expires_on: date | None
@@ -202,11 +203,11 @@ def _file(fact: VersionFact, row: Any, *, valid: bool) -> FileThen:
 
 
 def _owed(part: Any, slot: Any, judged: ObligationVerdict, files: tuple[FileThen, ...]) -> OwedThen:
-    pieces = {str(piece["code"]): str(piece.get("name_zh") or piece["code"]) for piece in slot.recipe}
     return OwedThen(
         part.id, slot.code, slot.name_zh, slot.name_en, tuple(slot.must_show), part.required, part.cycle_no,
         part.start, part.due, judged.state.value, judged.light.value, judged.accepted, part.min_count, judged.missing,
-        tuple(pieces.get(code, code) for code in judged.lacking), judged.stale_reasons, judged.soon_stale,
+        tuple(rule for rule in rules_of(slot.recipe) if rule.code in judged.lacking), judged.stale_reasons,
+        judged.soon_stale,
         judged.expires_on, part.zero_report, files,
     )  # fmt: skip
 

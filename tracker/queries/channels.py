@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.telling import Kind
 from tracker.models import Channel, ChannelPost, Department, Digest, Office, Outbox, User
+from tracker.queries.accounts import current
 
 # What a department's robot may say before everybody in the room: what the department owes, nothing of one person's.
 ROOM_KINDS = (
@@ -113,14 +114,10 @@ def due_channels(session: Session, today: date) -> list[DueChannel]:
         .outerjoin(ChannelPost, and_(ChannelPost.channel_id == Channel.id, ChannelPost.local_date == today))
         .outerjoin(last, last.c.channel_id == Channel.id)
         .where(Channel.active.is_(True), _alive())
-        .where(or_(and_(User.active.is_(True), _in_time(today)), Department.active.is_(True)))
+        .where(or_(current(today), Department.active.is_(True)))
         .order_by(Channel.id)
     )  # fmt: skip
     return [DueChannel(*row) for row in rows]
-
-
-def _in_time(today: date) -> ColumnElement[bool]:
-    return or_(User.valid_until.is_(None), User.valid_until >= today)
 
 
 def news_for(

@@ -249,14 +249,23 @@ def last_pass(session: Session, job: str) -> JobRun | None:
     )
 
 
-def plan_years(session: Session, office_id: int) -> dict[int, list[tuple[str, str]]]:
-    """Year → (code, title) of its tasks, the newest year first: what a hold may be laid on."""
+@dataclass(frozen=True)
+class Holdable:
+    """A task that a hold may be laid on."""
+
+    code: str
+    title_zh: str
+    title_en: str
+
+
+def plan_years(session: Session, office_id: int) -> dict[int, list[Holdable]]:
+    """Year → its tasks, the newest year first."""
     rows = session.execute(
-        select(Task.plan_year, Task.code, Task.title_zh)
+        select(Task.plan_year, Task.code, Task.title_zh, Task.title_en)
         .where(Task.office_id == office_id)
         .order_by(Task.plan_year.desc(), Task.code)
     )
-    found: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    for year, code, title in rows:
-        found[year].append((code, title))
+    found: dict[int, list[Holdable]] = defaultdict(list)
+    for year, *names in rows:
+        found[year].append(Holdable(*names))
     return dict(found)

@@ -3,15 +3,18 @@
 A fixed number of statements, however many people are asked for at once: delivery comes in chunks.
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tracker.domain.notices import reference
+from tracker.domain.notices import reference, stage
+from tracker.domain.permissions import LEGAL, OWNERS
+from tracker.domain.reminders import plain_rung, read_rung
 from tracker.domain.telling import Kind, is_switched_off
 from tracker.models import User
 from tracker.queries import digest_rows as read
@@ -25,7 +28,9 @@ ORDER = (
 )  # fmt: skip
 LATE_GROUPS = frozenset({"notice", "statutory", "overdue", "sign"})
 SOON_DAYS = 3
+EARLY, EARLY_DAYS = re.compile(r"T-(\d+)"), 7  # steps so many days before the deadline say what material must show
 EVENT = "E"  # period numbers of registered events
+WORKING = {role.value for role in OWNERS | LEGAL}  # who does the tasks of his department
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Missing:
     name_en: str
     count: int
     lacks: tuple[tuple[str, str], ...] = ()  # (zh, en) of the pieces of its recipe that are lacking
+    points: tuple[str, ...] = ()  # what it must show, in the steps that come early enough to prepare it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class Line:
     copied: tuple[str, ...] = ()
     pre_holiday: bool = False
     stood_in_for: str = ""
+    milestone: str = ""  # what is to be done by `due`, where that is a date on the way and not the deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,10 @@ def _lines(person: User, rows: Sequence[Any], own: Iterable[PeriodRow], facts: _
     things: dict[tuple[str, Any], list[Any]] = defaultdict(list)
     for row in rows:
         things[_thing(row, facts)].append(row)
-    makers = {"notice": _notice, "sign": _sign, "request": _request, "accepted": _accepted, "period": _period}
+    makers: dict[str, Callable[..., Line | None]] = {
+        "notice": _notice, "sign": _sign, "request": _request, "accepted": _accepted, "period": _period,
+        "milestone": _milestone,
+    }  # fmt: skip
     for (name, key), members in things.items():
         if name in makers:
             line = makers[name](person, key, members, facts)
@@ -182,12 +192,16 @@ def _thing(row: Any, facts: _Facts) -> tuple[str, Any]:
     if row.kind == Kind.CUSTODY:
         return "custody", None
     if row.period_id is not None:
-        return "period", row.period_id
+        rang = facts.rungs.get(row.reminder_id)
+        day = read_rung(rang.rung).milestone if rang is not None else None
+        return ("period", row.period_id) if day is None else ("milestone", (row.period_id, day))
     return "system", (row.once or "").partition("/")[0]
 
 
 def _joins(person: User, period: PeriodRow, facts: _Facts) -> bool:
-    """Whether a period that nothing new was said about belongs in this person's mail."""
+    """Whether a period that nothing new was said about belongs in this person's mail: he works on his department's."""
+    if person.role not in WORKING:
+        return False
     heads = person.role in {"dept_head", "legal_head"}
     if period.office_id != person.office_id or not (heads or period.contact_id in {None, person.id}):
         return False
@@ -217,15 +231,43 @@ def _period(person: User, period_id: int, rows: Sequence[Any], facts: _Facts) ->
     last = period.overdue_after or due
     if group == "statutory" and due < facts.today:
         due = last
+    rung = _rung(person, "period", period_id, period.owner_id, rows, facts)
     return Line(
         group, _task_link(period.plan_year, period.code, period.period_no), period.code, period.title_zh,
         period.title_en, period.plan_year, period.period_no, period_id, due,
         late=group == "overdue" or (group == "statutory" and facts.today > last),
-        missing=tuple(Missing(*name, count, gap.lacks.get(name, ())) for name, count in gap.pieces.items()),
+        missing=_missing(gap, rung),
         insufficient=tuple(period.insufficient),
         stage="voided" if voided else "rejected" if rejected else "",
         **_whose(person, period.owner_id, period.owner_zh, period.owner_en),
-        **_rung(person, "period", period_id, period.owner_id, rows, facts),
+        **rung,
+    )  # fmt: skip
+
+
+def _missing(gap: Gap, rung: Mapping[str, Any]) -> tuple[Missing, ...]:
+    """The slots with what is missing; in T-30, T-14 and T-7 with what they must show (rules.md 10)."""
+    step = EARLY.fullmatch(rung.get("rung", ""))
+    tells = step is not None and int(step[1]) >= EARLY_DAYS
+    return tuple(
+        Missing(*name, count, gap.lacks.get(name, ()), gap.points.get(name, ()) if tells else ())
+        for name, count in gap.pieces.items()
+    )
+
+
+def _milestone(person: User, key: tuple[int, date], rows: Sequence[Any], facts: _Facts) -> Line | None:
+    """A date on the way: told of beforehand, never late by itself."""
+    period_id, day = key
+    period = facts.periods.get(period_id)
+    if period is None:
+        return None
+    gap, rung = facts.gaps.get(period_id) or Gap(), _rung(person, "period", period_id, period.owner_id, rows, facts)
+    return Line(
+        "due_now" if day <= facts.today + timedelta(SOON_DAYS) else "due_later",
+        _task_link(period.plan_year, period.code, period.period_no), period.code, period.title_zh, period.title_en,
+        period.plan_year, period.period_no, period_id, day, milestone=period.milestone(day),
+        missing=_missing(gap, rung),
+        **_whose(person, period.owner_id, period.owner_zh, period.owner_en),
+        **rung,
     )  # fmt: skip
 
 
@@ -252,10 +294,11 @@ def _notice(person: User, notice_id: int, rows: Sequence[Any], facts: _Facts) ->
         return None
     clock = next((facts.clocks[row.clock_id] for row in rows if row.clock_id in facts.clocks), None)
     due = clock.due if clock else notice.due
+    waits = notice.state != "closed" and not notice.waived
     return Line(
         "notice", f"/notices/{notice_id}", notice.code, notice.title_zh, notice.title_en, notice.plan_year,
-        notice.period_no, due=due, late=due is not None and due < facts.today and notice.state != "closed",
-        stage=notice.state, subject=clock.kind if clock else "",
+        notice.period_no, due=due, late=due is not None and due < facts.today and waits,
+        stage=stage(notice.state, waived=notice.waived), subject=clock.kind if clock else "",
         reference=reference(notice.year, notice.number) if notice.year and notice.number else "",
         **_whose(person, notice.department_id, notice.name_zh, notice.name_en),
         **_rung(person, "clock", clock.id if clock else 0, notice.department_id, rows, facts),
@@ -325,7 +368,7 @@ def _rung(person: User, what: str, key: int, owner_id: int, rows: Sequence[Any],
         if department_id is None or department_id != owner_id
     }
     return {
-        "rung": short_rung(latest.rung),
+        "rung": plain_rung(latest.rung),
         "copied": tuple(step for step in ("legal", "deputy", "first") if step in above - {read.ABOVE.get(person.role)}),
         "pre_holiday": any(row.pre_holiday for row in rang),
         "stood_in_for": _stood_in_for(rows, facts),
@@ -336,11 +379,3 @@ def _stood_in_for(rows: Sequence[Any], facts: _Facts) -> str:
     """The account in whose place the reader is told; "" when any of it is his own."""
     whose = [row.stood_in_for_id for row in rows]
     return facts.names.get(whose[0], "") if whose and None not in whose else ""
-
-
-def short_rung(rung: str) -> str:
-    """T-7 of M03/T-7; week, press, stale, soon_stale, stale_week without their days."""
-    first, _, rest = rung.partition("/")
-    if rest[:1] == "T" or rest == "start":
-        return rest
-    return first

@@ -1,7 +1,7 @@
 """The plain rows that digests are made of: each function is one statement for everybody, none without ids."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from tracker.domain.periods import stones
 from tracker.domain.recipe import rules_of
 from tracker.models import (
     Clock,
@@ -52,6 +53,12 @@ class PeriodRow:
     owner_id: int
     owner_zh: str
     owner_en: str
+    original_due: date | None = None
+    milestones: Sequence[Any] = ()  # [[ISO date, text]]
+
+    def milestone(self, day: date | None) -> str:
+        """What is to be done by a date on the way; "" for any other day."""
+        return dict(stones(self.milestones, self.due, self.original_due)).get(day, "") if day else ""
 
 
 @dataclass(slots=True)
@@ -62,6 +69,7 @@ class Gap:
     expires_on: date | None = None
     pieces: dict[tuple[str, str], int] = field(default_factory=dict)
     lacks: dict[tuple[str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    points: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # must-show points, by slot name
 
 
 def periods(session: Session, ids: Collection[int], departments: Collection[int]) -> dict[int, PeriodRow]:
@@ -72,7 +80,8 @@ def periods(session: Session, ids: Collection[int], departments: Collection[int]
         select(
             Period.id, Period.office_id, Period.plan_year, Period.period_no, Period.due, Period.overdue_after,
             Period.light, Period.reasons, Period.insufficient, Task.code, Task.position, Task.title_zh, Task.title_en,
-            Task.contact_id, Task.owner_id, Department.name_zh, Department.name_en,
+            Task.contact_id, Task.owner_id, Department.name_zh, Department.name_en, Period.original_due,
+            Period.milestones,
         )
         .join(Task, Task.id == Period.task_id)
         .join(Department, Department.id == Task.owner_id)
@@ -90,7 +99,7 @@ def gaps(session: Session, ids: Collection[int], today: date) -> dict[int, Gap]:
     rows = session.execute(
         select(
             Obligation.period_id, Obligation.due, Obligation.expires_on, Obligation.missing, Obligation.state,
-            Slot.name_zh, Slot.name_en, Obligation.lacking, Slot.recipe,
+            Slot.name_zh, Slot.name_en, Obligation.lacking, Slot.recipe, Slot.must_show,
         )
         .join(Slot, Slot.id == Obligation.slot_id)
         .where(Obligation.period_id.in_(ids), Obligation.required.is_(True), Obligation.start <= today)
@@ -98,13 +107,14 @@ def gaps(session: Session, ids: Collection[int], today: date) -> dict[int, Gap]:
         .where(or_(Obligation.missing > 0, Obligation.state == "returned", Obligation.soon_stale.is_(True)))
         .order_by(Obligation.due, Slot.position)
     )  # fmt: skip
-    for period_id, due, expires_on, missing, state, name_zh, name_en, lacking, recipe in rows:
+    for period_id, due, expires_on, missing, state, name_zh, name_en, lacking, recipe, points in rows:
         gap, name = found[period_id], (name_zh, name_en)
         if missing or state == "returned":
             gap.due = min(gap.due or due, due)
         elif expires_on:
             gap.expires_on = min(gap.expires_on or expires_on, expires_on)
         gap.pieces[name] = gap.pieces.get(name, 0) + max(missing, 1)
+        gap.points[name] = tuple(map(str, points))
         if lacking:
             named = ((rule.name_zh, rule.name_en) for rule in rules_of(recipe) if rule.code in lacking)
             gap.lacks[name] = tuple(dict.fromkeys((*gap.lacks.get(name, ()), *named)))
@@ -112,14 +122,14 @@ def gaps(session: Session, ids: Collection[int], today: date) -> dict[int, Gap]:
 
 
 def rungs(session: Session, ids: Collection[int]) -> dict[int, Any]:
-    """Reminder id → (id, period_id, clock_id, rung, pre_holiday)."""
+    """Reminder id → (id, period_id, clock_id, rung, pre_holiday, owed_on)."""
     if not ids:
         return {}
     rows = session.execute(
-        select(Reminder.id, Reminder.period_id, Reminder.clock_id, Reminder.rung, Reminder.pre_holiday).where(
-            Reminder.id.in_(ids)
-        )
-    )
+        select(
+            Reminder.id, Reminder.period_id, Reminder.clock_id, Reminder.rung, Reminder.pre_holiday, Reminder.owed_on
+        ).where(Reminder.id.in_(ids))
+    )  # fmt: skip
     return {row.id: row for row in rows}
 
 
@@ -169,8 +179,8 @@ def notices(session: Session, ids: Collection[int]) -> dict[int, Any]:
     rows = session.execute(
         select(
             Notice.id, Notice.state, Notice.year, Notice.number, Notice.due, Notice.original_due,
-            Notice.department_id, Period.period_no, Task.code, Task.title_zh, Task.title_en, Task.plan_year,
-            Department.name_zh, Department.name_en,
+            Notice.department_id, Period.period_no, Period.waived, Task.code, Task.title_zh, Task.title_en,
+            Task.plan_year, Department.name_zh, Department.name_en,
         )
         .join(Period, Period.id == Notice.period_id)
         .join(Task, Task.id == Period.task_id)

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, selectinload
 
 from tracker.domain.elsewhere import Given, Suggestion, Wanting, suggest
-from tracker.domain.permissions import EvidenceSubject
+from tracker.domain.freshness import serves_every_period
+from tracker.domain.permissions import Action, Actor, EvidenceSubject, can
 from tracker.domain.recipe import PieceRule, rules_of, split
 from tracker.errors import NotFound
 from tracker.models import Blob, Evidence, Obligation, Period, Review, Slot, Task, User, Version, evidence_obligation
 from tracker.models.tasks import task_cooperation
 from tracker.queries.catalogue import summary_until
-from tracker.queries.subjects import evidence_subject
+from tracker.queries.subjects import evidence_subject, task_subject
 
 GONE = ("withdrawn", "voided")
 ANSWERED = ("filled", "submitted")
@@ -38,23 +39,43 @@ class Use:
     slot_en: str
 
 
-def uses_of(session: Session, blob_id: int) -> list[Use]:
-    """Everywhere these bytes answer something, the latest version of each item; drafts too, nothing withdrawn."""
+def uses_of(session: Session, blob_id: int, actor: Actor) -> list[Use]:
+    """Everywhere these bytes answer something, as far as this person may read it there; nothing withdrawn.
+
+    Of each item the latest version that he may see: a draft is its department's alone.
+    """
     rows = session.execute(
-        select(
-            Version.id, Version.evidence_id, Obligation.id, Version.state, Period.plan_year, Period.period_no,
-            Obligation.cycle_no, Task.code, Task.title_zh, Task.title_en, Slot.name_zh, Slot.name_en,
-        )
+        select(Version, Obligation, Period, Slot, Task)
         .join(evidence_obligation, evidence_obligation.c.evidence_id == Version.evidence_id)
         .join(Obligation, Obligation.id == evidence_obligation.c.obligation_id)
         .join(Period, Period.id == Obligation.period_id)
         .join(Slot, Slot.id == Obligation.slot_id)
         .join(Task, Task.id == Slot.task_id)
         .where(Version.blob_id == blob_id, Version.state.not_in((*GONE, "superseded")))
+        .where(Task.office_id == actor.office_id)
         .order_by(Period.plan_year, Task.position, Obligation.due, Version.id)
-    )  # fmt: skip
-    latest = {(row[1], row[2]): Use(*values) for row in rows for values in [tuple(row)]}
+        .options(selectinload(Task.cooperating))
+    ).all()
+    latest: dict[tuple[int, int], Use] = {}
+    for version, owed, period, slot, task in rows:
+        subject = EvidenceSubject(task_subject(task), version.uploaded_by_id, draft=version.state == "draft")
+        if can(actor, Action.READ_EVIDENCE, subject):
+            latest[version.evidence_id, owed.id] = Use(
+                version.id, version.evidence_id, owed.id, version.state, period.plan_year, period.period_no,
+                owed.cycle_no, task.code, task.title_zh, task.title_en, slot.name_zh, slot.name_en,
+            )  # fmt: skip
     return list(latest.values())
+
+
+def _taken(session: Session, blob_id: int) -> set[int]:
+    """Obligations that these bytes answer already, whoever may see it."""
+    return set(
+        session.scalars(
+            select(evidence_obligation.c.obligation_id)
+            .join(Version, Version.evidence_id == evidence_obligation.c.evidence_id)
+            .where(Version.blob_id == blob_id, Version.state.not_in((*GONE, "superseded")))
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -76,7 +97,7 @@ def wanted_elsewhere(session: Session, version: Version, *, department_id: int |
     if department_id is None or version.blob_id is None:
         return []
     slot = version.evidence.slot
-    taken = {use.obligation_id for use in uses_of(session, version.blob_id)}
+    taken = _taken(session, version.blob_id)
     helped = select(task_cooperation.c.task_id).where(task_cooperation.c.department_id == department_id)
     rows = session.execute(
         select(Obligation, Period, Slot, Task)
@@ -88,7 +109,13 @@ def wanted_elsewhere(session: Session, version: Version, *, department_id: int |
         .where(Obligation.state.not_in(ANSWERED), Obligation.zero_report.is_(False), Period.waived.is_(False))
         .order_by(Obligation.due, Obligation.id)
     ).all()  # fmt: skip
-    known = {row[0].id: row for row in rows if row[0].id not in taken}
+    known = {
+        row[0].id: row
+        for row in rows
+        # Standing material serves every period of its slot already.
+        if row[0].id not in taken
+        and not (row[2].code == slot.code and serves_every_period(row[2].coverage, row[2].refresh_cycle))
+    }
     given = Given(
         slot.code, slot.name_zh, slot.kind, version.file_name, version.doc_date, version.covered_from,
         version.covered_to,

@@ -119,7 +119,7 @@ _OF_SLOTS = _VERSIONS.where(
         _link.c.obligation_id.is_not(None),
         and_(
             Evidence.slot_code.in_(bindparam("standing", expanding=True)),
-            Version.state.in_(("accepted", "submitted")),
+            Version.state.in_(("accepted", "submitted", "superseded")),
         ),
     ),
 )
@@ -156,7 +156,7 @@ def version_row(session: Session, version_id: int, obligation_id: int) -> Versio
 def versions_for(
     session: Session, *, office_id: int, obligation_ids: Sequence[int], codes: Sequence[str], standing: Sequence[str]
 ) -> list[VersionRow]:
-    """All versions linked to these obligations, and accepted or waiting material of `standing` slots of any period."""
+    """All versions linked to these obligations; of `standing` slots what counts, counted or waits, of any period."""
     if not obligation_ids:
         return []
     wanted = {"office_id": office_id, "linked": obligation_ids, "codes": codes, "standing": standing}

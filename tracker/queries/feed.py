@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from tracker.domain.clocks import ClockKind
 from tracker.domain.notices import OPEN, reference
+from tracker.domain.periods import stones
 from tracker.domain.permissions import LEADERS, Role
 from tracker.models import (
     AuditEvent,
@@ -54,7 +55,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Deadline:
-    """One entry. `kind`: period, cycle, statutory, notice, sign. `key`: stable for ever, the same for every reader."""
+    """One entry. `key`: stable for ever, the same for every reader.
+
+    `kind`: period, cycle, milestone, statutory, notice, sign.
+    """
 
     kind: str
     key: str
@@ -70,6 +74,7 @@ class Deadline:
     tentative: bool = False
     last_day: date | None = None  # the law's own last day, where the entry aims before it
     reference: str = ""  # 督办〔2026〕3号
+    milestone: str = ""  # what is to be done by a date on the way
 
 
 def find_feed(session: Session, token_digest: str) -> Feed | None:
@@ -111,7 +116,7 @@ def _periods(session: Session, person: User, since: int) -> Sequence[Any]:
     return session.execute(
         select(
             Period.id, Period.period_no, Period.plan_year, Period.due, Period.overdue_after, Period.tentative,
-            Task.code, Task.title_zh, Task.title_en,
+            Period.original_due, Period.milestones, Task.code, Task.title_zh, Task.title_en,
         )
         .join(Task, Task.id == Period.task_id)
         .where(Task.active.is_(True), _owned(person), Task.office_id == person.office_id)
@@ -139,7 +144,7 @@ def _pieces(session: Session, ids: Sequence[int]) -> Mapping[int, Sequence[Any]]
 
 
 def _of_period(row: Any, pieces: Iterable[Any], marks: Mapping[tuple[str, int], Mark]) -> Iterable[Deadline]:
-    """The period's own entry, and one for each cycle inside it that is due earlier."""
+    """The period's own entry, one for each cycle inside it that is due earlier, and one for each date on the way."""
     own, inner = [], defaultdict(list)
     for piece in pieces:
         if piece.cycle_no != row.period_no and piece.due < row.due:
@@ -159,6 +164,14 @@ def _of_period(row: Any, pieces: Iterable[Any], marks: Mapping[tuple[str, int], 
             "cycle", f"period/{row.id}/{cycle_no}", min(piece.due for piece in members), row.code, row.title_zh,
             row.title_en, row.plan_year, cycle_no, link, mark, _wanted(members), row.tentative,
         )  # fmt: skip
+    on_the_way = stones(row.milestones, row.due, row.original_due)
+    for place, stone in enumerate(row.milestones, 1):  # by its place: the calendar may move its day
+        day, text = date.fromisoformat(stone[0]), str(stone[1])
+        if (day, text) in on_the_way:
+            yield Deadline(
+                "milestone", f"period/{row.id}/by/{place}", day, row.code, row.title_zh, row.title_en, row.plan_year,
+                row.period_no, link, mark, tentative=row.tentative and day.year == row.due.year, milestone=text,
+            )  # fmt: skip
 
 
 def _wanted(pieces: Iterable[Any]) -> tuple[Wanted, ...]:

@@ -8,13 +8,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from tracker import schema
-from tracker.models import JobRun, Office, Outbox, Period, Version
+from tracker.models import JobRun, Office, Outbox, Period, Task, Version
 from tracker.queries import custody
 
 
 @dataclass(frozen=True)
 class Figures:
-    """`lights` counts periods of the offices' current plan years; `sweep_age` is in seconds, None when none ran."""
+    """`lights` counts periods of the offices' current plan years, without those of retired tasks.
+
+    `sweep_age` is in seconds, None when none ran.
+    """
 
     lights: dict[str, int]
     outbox_open: int
@@ -41,7 +44,8 @@ def figures(session: Session, now: datetime) -> Figures:
     lights = session.execute(
         select(Period.light, func.count())
         .join(Office, Office.id == Period.office_id)
-        .where(Period.plan_year == Office.plan_year)
+        .join(Task, Task.id == Period.task_id)
+        .where(Period.plan_year == Office.plan_year, Task.active.is_(True))
         .group_by(Period.light)
     )
     swept = session.scalar(

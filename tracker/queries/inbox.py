@@ -8,10 +8,12 @@ from sqlalchemy import ColumnElement, Date, Integer, cast, func, literal, null, 
 from sqlalchemy.orm import Session
 
 from tracker.domain.notices import NoticeState, reference
+from tracker.domain.notices import stage as stage_of
 from tracker.domain.permissions import LEGAL, OWNERS, Role
+from tracker.domain.reminders import plain_rung, read_rung
 from tracker.models import Digest, Notice, Outbox, Period, Task, User
 from tracker.queries import digest_rows as read
-from tracker.queries.digest import EVENT, SYSTEM_PAGES, short_rung
+from tracker.queries.digest import EVENT, SYSTEM_PAGES
 
 PAGE = 50
 COUNTED = 100  # nobody needs to know whether it is 100 or 1,000
@@ -44,6 +46,7 @@ class News:
     subject: str = ""
     reference: str = ""
     stood_in_for: str = ""
+    milestone: str = ""  # what is to be done by a date on the way that it speaks of
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,8 @@ def _piece(row: Any, known: dict[str, dict[int, Any]]) -> News:
     values: dict[str, Any] = {}
     if notice is not None:
         values = _task(notice, notice.name_zh, notice.name_en) | {
-            "link": f"/notices/{notice.id}", "stage": notice.state, "subject": clock.kind if clock else "",
+            "link": f"/notices/{notice.id}", "stage": stage_of(notice.state, waived=notice.waived),
+            "subject": clock.kind if clock else "",
             "reference": reference(notice.year, notice.number) if notice.year and notice.number else "",
         }  # fmt: skip
     elif request is not None:
@@ -192,6 +196,7 @@ def _piece(row: Any, known: dict[str, dict[int, Any]]) -> News:
     elif period is not None:
         values = _task(period, period.owner_zh, period.owner_en)
         values["link"] = f"/tasks/{period.plan_year}/{period.code}?period={period.period_no}"
+        values["milestone"] = period.milestone(read_rung(rung.rung).milestone) if rung else ""
     elif row.kind == "weekly":
         values = {"link": "/overview"}
     elif row.kind == "custody":
@@ -205,8 +210,15 @@ def _piece(row: Any, known: dict[str, dict[int, Any]]) -> News:
     return News(
         row.id, row.kind, row.created_at, row.read_at is not None, row.settled_at is not None, row.outcome or "",
         row.local_date if sent else None, values.pop("link", "/inbox"), **values,
-        rung=short_rung(rung.rung) if rung else "", stood_in_for=known["name"].get(row.stood_in_for_id, ""),
+        rung=_rung(rung, period), stood_in_for=known["name"].get(row.stood_in_for_id, ""),
     )  # fmt: skip
+
+
+def _rung(rung: Any, period: Any) -> str:
+    """A step after the day that reminders aim at says nothing of being late before the law's last day is over."""
+    said = plain_rung(rung.rung) if rung else ""
+    early = period is not None and period.overdue_after is not None and rung and rung.owed_on <= period.overdue_after
+    return "" if said.startswith("T+") and early else said
 
 
 def _task(row: Any, owner_zh: str | None, owner_en: str | None) -> dict[str, Any]:

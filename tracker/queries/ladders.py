@@ -1,6 +1,6 @@
 """The office's ladders: the product's own, and what the legal office changed of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -12,9 +12,11 @@ from tracker.domain.calendar import local_date
 from tracker.domain.facts import DeadlineKind, LadderKind
 from tracker.domain.reminders import DEFAULTS, Ladder, parse_ladder
 from tracker.models import Obligation, Period, Request, Setting, Task
+from tracker.queries.office_rules import forget_rules
 
 NAME = "ladders"  # value: {kind: domain.reminders.as_data}
 _KEY = "ladders"
+EVENTS = {LadderKind.EVENT.value, LadderKind.EVENT_SHORT.value}
 
 
 def load_ladders(session: Session, office_id: int) -> Mapping[LadderKind, Ladder]:
@@ -28,28 +30,32 @@ def load_ladders(session: Session, office_id: int) -> Mapping[LadderKind, Ladder
 
 
 def forget_ladders(session: Session) -> None:
-    """To be called by whoever changes a ladder, and by a pass before it begins."""
+    """To be called by whoever changes a ladder, and by a pass before it begins; the office's rules, too."""
     session.info.pop(_KEY, None)
+    forget_rules(session)
 
 
-def climbs_from(session: Session, period: Period, kind: LadderKind, zone: ZoneInfo) -> date | None:
-    """The day before which no step of a deadline was ever owed; None: they go back as far as the ladder does.
+def climbs_from(session: Session, periods: Iterable[Period], zone: ZoneInfo) -> dict[int, date]:
+    """Period id → the day before which no step of its own deadline was ever owed; one statement at most.
 
     A registered event has no steps from before it was registered, an extended deadline none from before the day
-    on which the extension was granted.
+    on which the extension was granted. Without an entry they go back as far as the ladder does.
     """
-    start = period.start if kind in {LadderKind.EVENT, LadderKind.EVENT_SHORT} else None
-    if period.extended_to is None:
-        return start
-    granted = session.scalar(
-        select(func.max(Request.decided_at)).where(
-            Request.period_id == period.id, Request.kind == "extension", Request.state == "approved"
-        )
+    known = list(periods)
+    found = {period.id: period.start for period in known if period.ladder in EVENTS}
+    extended = [period.id for period in known if period.extended_to is not None]
+    if not extended:
+        return found
+    granted = session.execute(
+        select(Request.period_id, func.max(Request.decided_at))
+        .where(Request.period_id.in_(extended), Request.kind == "extension", Request.state == "approved")
+        .group_by(Request.period_id)
     )
-    days = [start] if start else []
-    if granted is not None:
-        days.append(local_date(granted, zone))
-    return max(days, default=None)
+    for period_id, at in granted:
+        if period_id is not None and at is not None:
+            day = local_date(at, zone)
+            found[period_id] = max(found.get(period_id, day), day)
+    return found
 
 
 # --------------------------------------------------------------------------- what climbs a ladder

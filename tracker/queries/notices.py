@@ -144,10 +144,18 @@ class NoticePage:
 # --------------------------------------------------------------------------- what is open in a period
 
 
+def last_day(period: Period, due: date) -> date:
+    """The last day that is not overdue: the period's own deadline shares its statutory grace (domain.looks.last_day).
+
+    Reminders of a statutory deadline aim at a workday before the law's last day; a notice names the law's.
+    """
+    return max(period.overdue_after or due, due) if due == period.due else due
+
+
 def open_pieces(session: Session, period_id: int, today: date) -> list[OpenPiece]:
     """Required slots of a period that still want something today, the earliest deadline first."""
     rows = session.execute(
-        select(Obligation, Slot.name_zh, Period.period_no)
+        select(Obligation, Slot.name_zh, Slot.code, Period)
         .join(Slot, Slot.id == Obligation.slot_id)
         .join(Period, Period.id == Obligation.period_id)
         .where(Obligation.period_id == period_id, Obligation.required.is_(True), Obligation.start <= today)
@@ -156,10 +164,11 @@ def open_pieces(session: Session, period_id: int, today: date) -> list[OpenPiece
     )
     return [
         OpenPiece(
-            name=name, cycle="" if owed.cycle_no == period_no else cycle_words(owed.cycle_no), due=owed.due,
-            missing=owed.missing, returned=owed.state == "returned", stale=owed.state == "stale",
+            name=name, cycle="" if owed.cycle_no == period.period_no else cycle_words(owed.cycle_no),
+            due=last_day(period, owed.due), missing=owed.missing, returned=owed.state == "returned",
+            stale=owed.state == "stale", code=code,
         )
-        for owed, name, period_no in rows
+        for owed, name, code, period in rows
     ]  # fmt: skip
 
 

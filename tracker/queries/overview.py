@@ -1,7 +1,7 @@
 """The leaders' page: the year in figures, from stored verdicts and dates, in a fixed number of statements."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
 from tracker.models import Department, Obligation, Part, Period, Task
+from tracker.queries.board import plan_month
+from tracker.queries.turning_red import SETTLED_LIGHTS, turning_red
 
 LIGHTS = ("red", "yellow", "blue", "green", "grey")
 AHEAD = 30  # days that the forecast looks ahead
@@ -49,6 +51,8 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Item:
+    """One period. In the list ahead `due` is the last day before it turns red; `expires`: because material does."""
+
     period_id: int
     task_code: str
     title_zh: str
@@ -61,6 +65,7 @@ class Item:
     state: str
     light: str
     reasons: tuple[str, ...]
+    expires: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    id: int
     part: tuple[Any, ...]
     owner: tuple[Any, ...]
     light: str
@@ -94,7 +100,7 @@ def _rows(session: Session, office_id: int, year: int, zone: ZoneInfo) -> list[_
         select(
             Part.position, Part.code, Part.title_zh, Part.title_en, Part.no_zh, Department.position, Department.code,
             Department.name_zh, Department.name_en, Period.light, Period.due, Period.complete, Period.completed_at,
-            Period.waived,
+            Period.waived, Period.id,
         )
         .join(Task, Task.id == Period.task_id)
         .join(Part, Part.id == Task.part_id)
@@ -103,6 +109,7 @@ def _rows(session: Session, office_id: int, year: int, zone: ZoneInfo) -> list[_
     )  # fmt: skip
     return [
         _Row(
+            row[14],
             tuple(row[:5]),
             (*row[5:9], ""),
             row[9],
@@ -136,18 +143,17 @@ def _months(rows: list[_Row], year: int) -> tuple[Month, ...]:
     for row in rows:
         if row.waived:
             continue  # nothing is owed there
-        due[row.due.month if row.due.year == year else 12 if row.due.year > year else 1] += 1
+        due[plan_month(row.due, year)] += 1
         if row.complete and row.completed_on:
-            on = row.completed_on
-            complete[on.month if on.year == year else 12 if on.year > year else 1] += 1
+            complete[plan_month(row.completed_on, year)] += 1
     return tuple(
         Month(month, due[month], complete[month], sum(due[: month + 1]), sum(complete[: month + 1]))
         for month in range(1, 13)
     )
 
 
-def _items(session: Session, *conditions: Any, limit: int = SHOWN) -> tuple[tuple[Item, ...], int]:
-    base = (
+def _lines(*conditions: Any) -> Any:
+    return (
         select(
             Period.id, Task.code, Task.title_zh, Task.title_en, Department.name_zh, Department.name_en,
             Period.period_no, Period.due, Period.missing, Period.state, Period.light, Period.reasons,
@@ -156,9 +162,18 @@ def _items(session: Session, *conditions: Any, limit: int = SHOWN) -> tuple[tupl
         .join(Department, Department.id == Task.owner_id)
         .where(Task.active.is_(True), *conditions)
     )  # fmt: skip
-    rows = session.execute(base.order_by(Period.due, Task.code, Period.id).limit(limit))
+
+
+def _made(rows: Iterable[Any]) -> tuple[Item, ...]:
     lines: list[list[Any]] = [[*row[:11], tuple(row[11])] for row in rows]
-    items = tuple(Item(*line) for line in lines)
+    return tuple(Item(*line) for line in lines)
+
+
+def _red(session: Session, mine: tuple[Any, ...], limit: int) -> tuple[tuple[Item, ...], int]:
+    """The first of the red periods by deadline, and how many there are."""
+    conditions = (*mine, Period.light == "red")
+    rows = session.execute(_lines(*conditions).order_by(Period.due, Task.code, Period.id).limit(limit))
+    items = _made(rows)
     if len(items) < limit:
         return items, len(items)
     total = session.scalar(
@@ -168,18 +183,37 @@ def _items(session: Session, *conditions: Any, limit: int = SHOWN) -> tuple[tupl
     return items, total or 0
 
 
+def _soon(
+    session: Session, office_id: int, year: int, rows: list[_Row], today: date, limit: int | None
+) -> tuple[tuple[Item, ...], int]:
+    """Those that turn red first, within the days ahead, and how many do."""
+    waiting = {
+        row.id: row.due for row in rows if not row.complete and not row.waived and row.light not in SETTLED_LIGHTS
+    }
+    turning = turning_red(session, office_id, year, waiting, today, today + timedelta(AHEAD))
+    first = sorted(turning, key=lambda key: (turning[key].on, key))[:limit]
+    if not first:
+        return (), 0
+    items = {item.period_id: item for item in _made(session.execute(_lines(Period.id.in_(first))))}
+    chosen = [replace(items[key], due=turning[key].on, expires=turning[key].expires) for key in first]
+    return tuple(sorted(chosen, key=lambda item: (item.due, item.task_code, item.period_id))), len(turning)
+
+
 def read_overview(
-    session: Session, office_id: int, year: int, today: date, zone: ZoneInfo, shown: int = SHOWN
+    session: Session,
+    office_id: int,
+    year: int,
+    today: date,
+    zone: ZoneInfo,
+    shown: int = SHOWN,
+    *,
+    all_ahead: bool = False,
 ) -> Overview:
-    """The page's figures in at most six statements; `shown` lines of each list."""
+    """The page's figures in at most six statements; `shown` lines of each list, or all of those ahead."""
     rows = _rows(session, office_id, year, zone)
     mine = (Period.office_id == office_id, Period.plan_year == year)
-    red, red_total = _items(session, *mine, Period.light == "red", limit=shown)
-    # Red by the mere passing of time: the deadline comes within the days ahead and pieces are still missing.
-    soon, soon_total = _items(
-        session, *mine, Period.complete.is_(False), Period.waived.is_(False), Period.light.not_in(("red", "blue")),
-        Period.due.between(today, today + timedelta(AHEAD)), limit=shown,
-    )  # fmt: skip
+    red, red_total = _red(session, mine, shown)
+    soon, soon_total = _soon(session, office_id, year, rows, today, None if all_ahead else shown)
     stale, soon_stale = session.execute(
         select(
             func.count().filter(Obligation.state == "stale", Obligation.light == "red"),
@@ -187,8 +221,9 @@ def read_overview(
         )
         .select_from(Obligation)
         .join(Period, Period.id == Obligation.period_id)
+        .join(Task, Task.id == Period.task_id)
         .where(
-            *mine, Obligation.office_id == office_id, Obligation.light.in_(("red", "yellow")),
+            *mine, Task.active.is_(True), Obligation.office_id == office_id, Obligation.light.in_(("red", "yellow")),
             Obligation.due >= date(year, 1, 1),
         )
     ).one()  # fmt: skip

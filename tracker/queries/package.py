@@ -1,5 +1,6 @@
 """Reads for the pages of the inspection packages: the list, one package, and what may be chosen for a new one."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -144,8 +145,8 @@ class Pick:
     owner_en: str
 
 
-def picks(session: Session, office_id: int, year: int) -> list[Pick]:
-    """The year's tasks in official order."""
+def picks(session: Session, in_force: Collection[int]) -> list[Pick]:
+    """The tasks that were in force on the day (services.as_of), in official order."""
     rows = session.execute(
         select(
             Task.code, Task.title_zh, Task.title_en, Part.code, Part.no_zh, Part.title_zh, Part.title_en,
@@ -153,8 +154,8 @@ def picks(session: Session, office_id: int, year: int) -> list[Pick]:
         )
         .join(Part, Part.id == Task.part_id)
         .join(Department, Department.id == Task.owner_id)
-        .where(Task.office_id == office_id, Task.plan_year == year, Task.active.is_(True))
-        .order_by(Part.position, Task.position, Task.code)
+        .where(Task.id.in_(in_force))
+        .order_by(Part.position, Part.code, Task.position, Task.code)
     )  # fmt: skip
     return [Pick(*map(str, row)) for row in rows]
 

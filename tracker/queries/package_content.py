@@ -5,18 +5,19 @@ on the order of rows, or on what happened after the day: which version counted t
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from tracker.domain import package_words as words
-from tracker.domain.facts import EvidenceState, ObligationVerdict, PeriodFacts, PeriodVerdict
-from tracker.domain.freshness import dates_fit, is_standing
+from tracker.domain.facts import EvidenceState, ObligationFacts, ObligationVerdict, PeriodFacts, PeriodVerdict
+from tracker.domain.freshness import counted_for, dates_fit, is_standing
+from tracker.domain.gaps import gap_kind, is_late, shortcomings
 from tracker.domain.package import (
     BYTES_GONE,
     Gap,
@@ -25,9 +26,9 @@ from tracker.domain.package import (
     PackedFile,
     PackedTask,
     PeriodLine,
-    gap_kind,
 )
 from tracker.domain.package_names import FOLDER_CHARS, META, Names, clean, extension, file_stem
+from tracker.domain.recipe import rules_of
 from tracker.models import (
     ArchiveItem,
     AuditEvent,
@@ -77,18 +78,18 @@ class Read:
     told: Told
 
 
-def tasks_of(session: Session, *, office_id: int, year: int, codes: Sequence[str] = ()) -> list[Task]:
-    """The year's active tasks in official order, all or those named."""
+def tasks_of(session: Session, in_force: Collection[int], codes: Collection[str] = ()) -> list[Task]:
+    """Of the tasks that were in force on the day (services.as_of) all, or those named; in official order."""
     found = session.scalars(
         select(Task)
-        .where(Task.office_id == office_id, Task.plan_year == year, Task.active.is_(True))
+        .where(Task.id.in_(in_force))
         .options(
             joinedload(Task.part), joinedload(Task.owner), selectinload(Task.slots), selectinload(Task.indicators),
             selectinload(Task.periods).selectinload(Period.obligations),
         )
     )  # fmt: skip
     wanted = [task for task in found if not codes or task.code in codes]
-    return sorted(wanted, key=lambda task: (task.part.position, task.position, task.code))
+    return sorted(wanted, key=lambda task: (task.part.position, task.part.code, task.position, task.code))
 
 
 def _items(session: Session, office_id: int, tasks: Sequence[Task]) -> list[Evidence]:
@@ -131,7 +132,8 @@ class _Reader:
         self.items: dict[str, list[Evidence]] = defaultdict(list)
         for item in _items(session, office_id, tasks):
             self.items[item.slot_code].append(item)
-        self.periods = {period.id: period for task in tasks for period in task.periods}
+        # A period that began to exist later (an event that was registered since) is none of the day's.
+        self.periods = {period.id: period for task in tasks for period in task.periods if period.id in day.facts}
         self.linked = {
             owed.id: (period.period_no, owed.cycle_no)
             for period in self.periods.values()
@@ -139,18 +141,12 @@ class _Reader:
         }
         known = [row.id for rows in self.items.values() for item in rows for row in item.versions]
         self.histories = _histories(session, day.end, known)
-        self.numbers = {
-            row.version_id: row.archive_no
-            for row in session.execute(
-                select(ArchiveItem.version_id, ArchiveItem.archive_no).where(
-                    ArchiveItem.office_id == office_id, ArchiveItem.filed_at < day.end
-                )
-            )
-        }
-        self.told = Record(session, self.periods, day.end, day.zone)
+        self.numbers = _numbers(session, office_id, day.end)
+        self.told = Record(session, [task.id for task in tasks], day.facts, day.end, day.zone)
         self.owners = _owners_on(session, tasks, day.on)
         self.told_versions: set[int] = set()
         self._served: dict[int, tuple[int, ...]] = {}  # version -> the obligations it answers
+        self._still: dict[int, tuple[int, ...]] = {}  # superseded version -> those that it still answers
 
     # ------------------------------------------------------------------------------------------------- one task
 
@@ -163,13 +159,13 @@ class _Reader:
         files, index = tuple(file for file, _ in found), {key: number for number, (_, key) in enumerate(found)}
         serving: dict[int, list[int]] = defaultdict(list)
         for number, (_file, key) in enumerate(found):
-            if self.day.states.get(key) in VALID:
-                for owed_id in self._served.get(key, ()):
-                    serving[owed_id].append(number)
+            served = self._served if self.day.states.get(key) in VALID else self._still
+            for owed_id in served.get(key, ()):
+                serving[owed_id].append(number)
         owed, gaps = self._owed(task, serving)
         gaps += [
             Gap(task.code, *(file.serves[0] if file.serves else ("", "")), file.slot_code, file.slot_zh, file.slot_en,
-                file.doc_date, file.absent, (file.title,))
+                file.doc_date, file.absent, (), ((file.title, file.title),))
             for file in files if file.absent
         ]  # fmt: skip
         owner, ordered = self.owners.get(task.id, task.owner), self._in_order(task)
@@ -183,14 +179,15 @@ class _Reader:
         )  # fmt: skip
 
     def _in_order(self, task: Task) -> list[Period]:
-        return sorted(task.periods, key=lambda period: (period.end, period.start, period.period_no))
+        """Those that existed on the day, by their dates of then: an extension may have moved them since."""
+        known = [(self.day.facts[period.id], period) for period in task.periods if period.id in self.periods]
+        known.sort(key=lambda pair: (pair[0].end, pair[0].start, pair[1].period_no))
+        return [period for _, period in known]
 
     def _period(self, period: Period) -> PeriodLine:
-        verdict, facts = self.day.verdicts.get(period.id), self.day.facts.get(period.id)
-        if verdict is None or facts is None:
-            return PeriodLine(period.period_no, period.start, period.end, period.due, "not_started", "grey", (), None)
+        verdict, facts = self.day.verdicts[period.id], self.day.facts[period.id]
         return PeriodLine(
-            period.period_no, period.start, period.end, facts.due, verdict.state.value, verdict.light.value,
+            period.period_no, facts.start, facts.end, facts.due, verdict.state.value, verdict.light.value,
             verdict.insufficient, verdict.completed_at,
         )  # fmt: skip
 
@@ -204,9 +201,12 @@ class _Reader:
                 state = self.day.states.get(version.id)
                 if state is not None and mine and state is not EvidenceState.DRAFT:
                     self.told_versions.add(version.id)
-                if version.kind != "file" or version.blob is None or state not in self.states:
+                if state is None or version.kind != "file" or version.blob is None:
                     continue
-                serves = self._serves(task, version, mine)
+                if state is EvidenceState.SUPERSEDED:
+                    self._still[version.id] = self._counts(task, version)
+                # What was judged by a version that was replaced later is shown with it, asked for or not.
+                serves = self._serves(task, version, mine) if state in self.states else self._still.get(version.id)
                 if serves:
                     self._served[version.id] = serves
                     self.told_versions.add(version.id)
@@ -225,6 +225,21 @@ class _Reader:
                     known = [one for one in facts.history.get(owed.slot.code, ()) if one.id == version.id]
                     if any(dates_fit(one, owed) for one in known):
                         found.add(owed.id)
+        return tuple(sorted(found, key=self._owed_rank))
+
+    def _counts(self, task: Task, version: Version) -> tuple[int, ...]:
+        """The year's obligations of standing material that a version still answers although it was replaced."""
+        found = [
+            owed.id
+            for period in task.periods
+            if (facts := self.day.facts.get(period.id))
+            for owed in facts.obligations
+            if owed.slot.code == version.evidence.slot_code
+            and any(
+                one.id == version.id
+                for one in counted_for(owed, facts.history.get(owed.slot.code, ()), self.day.on)
+            )
+        ]  # fmt: skip
         return tuple(sorted(found, key=self._owed_rank))
 
     def _owed_rank(self, owed_id: int) -> tuple[str, str]:
@@ -261,7 +276,7 @@ class _Reader:
             uploaded_at=version.uploaded_at, submitted_at=version.submitted_at,
             decided_at=review.decided_at if review and reviewed else None, doc_no=version.doc_no,
             issuer=version.issuer, pages=version.pages, piece=version.piece, note=version.note,
-            late_reason=version.late_reason, uploader=by.get("evidence.uploaded") or version.uploaded_by.name,
+            late_reason=version.late_reason, uploader=_uploader(version, by),
             reviewer=by.get("evidence.accepted") or (review.reviewer.name if review and reviewed else ""),
             comment=review.comment if review and reviewed else "",
             ticked=tuple(text for number, text in points if number in ticked),
@@ -286,19 +301,17 @@ class _Reader:
         lines, gaps = [], []
         slots = {slot.id: slot for slot in task.slots}
         for period in self._in_order(task):
-            facts, verdict = self.day.facts.get(period.id), self.day.verdicts.get(period.id)
-            if facts is None or verdict is None:
-                continue
+            facts, verdict = self.day.facts[period.id], self.day.verdicts[period.id]
             judged, asked = {one.id: one for one in verdict.obligations}, {one.id: one for one in facts.obligations}
             rows = [row for row in period.obligations if row.id in judged and row.slot_id in slots]
-            rows.sort(key=lambda row: (slots[row.slot_id].position, slots[row.slot_id].code, row.end, row.cycle_no))
+            rows.sort(
+                key=lambda row: (
+                    slots[row.slot_id].position, slots[row.slot_id].code, asked[row.id].end, row.cycle_no,
+                )
+            )  # fmt: skip
             for row in rows:
                 slot, fact, part = slots[row.slot_id], asked[row.id], judged[row.id]
-                kind = gap_kind(
-                    part.state, required=fact.required, waived=facts.waived, due=fact.due, as_of=self.day.on,
-                    stale=part.stale_reasons,
-                )  # fmt: skip
-                state = self._word(part, facts.waived, fact.zero_report, fact.required, fact.due)
+                kind, late = gap_kind(fact, part, facts, self.day.on), is_late(fact, facts, self.day.on)
                 lines.append(
                     Owed(
                         period.period_no,
@@ -312,7 +325,7 @@ class _Reader:
                         fact.required,
                         fact.min_count,
                         part.accepted,
-                        state,
+                        _word(part, fact, waived=facts.waived, late=late),
                         fact.zero_report,
                         tuple(map(str, slot.must_show)),
                         tuple(sorted(serving.get(row.id, ()))),
@@ -321,23 +334,41 @@ class _Reader:
                 at = (task.code, period.period_no, row.cycle_no, slot.code, slot.name_zh, slot.name_en, fact.due)
                 if kind:
                     gaps.append(Gap(*at, kind, part.stale_reasons))
-                pieces = {piece["code"]: str(piece["name_zh"]) for piece in slot.recipe}
-                if part.lacking and self.day.on > fact.due and not facts.waived:
-                    gaps.append(Gap(*at, "lacking", tuple(pieces.get(code, code) for code in part.lacking)))
-            codes = tuple(code for code in verdict.insufficient if code != "I1")
-            if codes and self.day.on > facts.due:
+                if part.lacking and fact.required and late and not facts.waived:
+                    pieces = {rule.code: (rule.name_zh, rule.name_en) for rule in rules_of(slot.recipe)}
+                    names = tuple(pieces.get(code, (code, code)) for code in part.lacking)
+                    gaps.append(Gap(*at, "lacking", (), names))
+            if codes := shortcomings(facts, verdict, self.day.on):
                 gaps.append(Gap(task.code, period.period_no, "", "", "", "", facts.due, "insufficient", codes))
         return lines, gaps
 
-    def _word(self, part: ObligationVerdict, waived: bool, zero: bool, required: bool, due: date) -> str:
-        state = part.state.value
-        if waived:
-            return "waived"
-        if zero and not part.accepted:
-            return "zero"
-        if state in {"missing", "draft"} and not required:
-            return "optional"
-        return "not_due" if state in {"missing", "draft"} and self.day.on <= due else state
+
+def _word(part: ObligationVerdict, owed: ObligationFacts, *, waived: bool, late: bool) -> str:
+    state = part.state.value
+    if waived:
+        return "waived"
+    if owed.zero_report and not part.accepted:
+        return "zero"
+    if state in {"missing", "draft"} and not owed.required:
+        return "optional"
+    return "not_due" if state in {"missing", "draft"} and not late else state
+
+
+def _uploader(version: Version, by: Mapping[str, str]) -> str:
+    """As he was called then. What corrects a date is begun by its submission; what a script filled in is not in the
+    log."""
+    return by.get("evidence.uploaded") or by.get("evidence.submitted") or version.uploaded_by.name
+
+
+def _numbers(session: Session, office_id: int, end: datetime) -> dict[int, str]:
+    """Archival numbers that counted at the end of the day, by version: what was made void and filed anew has two."""
+    rows = session.execute(
+        select(ArchiveItem.version_id, ArchiveItem.archive_no)
+        .where(ArchiveItem.office_id == office_id, ArchiveItem.filed_at < end)
+        .where(or_(ArchiveItem.voided_at.is_(None), ArchiveItem.voided_at >= end))
+        .order_by(ArchiveItem.id)
+    )
+    return {row.version_id: row.archive_no for row in rows}
 
 
 def _owners_on(session: Session, tasks: Sequence[Task], day: date) -> dict[int, Department]:

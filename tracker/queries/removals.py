@@ -1,9 +1,11 @@
 """清除 as its page shows it: record, digest, size and reason, never the content."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.models import Blob, Evidence, Removal, Slot, Task, User, Version
@@ -28,7 +30,7 @@ class RemovalLine:
     sha256: str
     sm3: str
     locked_until: datetime | None
-    uses: int  # versions, over all items, that have these bytes
+    uses: int  # versions, over all items, that have these bytes; of another office's removal: in this one
     asked_by: str
     asked_by_id: int
     asked_at: datetime
@@ -40,6 +42,7 @@ class RemovalLine:
     refused_reason: str
     tried_at: datetime | None
     done_at: datetime | None
+    next_door: bool = False  # another office asked and decides: its reason and its people are not shown
 
     @property
     def waits_for_system(self) -> bool:
@@ -51,15 +54,23 @@ class RemovalLine:
 
 
 def removal_lines(session: Session, office_id: int) -> list[RemovalLine]:
-    """The open ones first, then the latest; file names are not shown: they may give the secret away."""
+    """The open ones first, then the latest; file names are not shown: they may give the secret away.
+
+    Those of other offices, too, where material of this one shows the same bytes: it is void by them.
+    """
     asked, system, security, refused = (aliased(User) for _ in range(4))
+    mine = aliased(Version)
+    ours = select(func.min(mine.id)).where(
+        mine.blob_id == Removal.blob_id, mine.office_id == office_id, mine.state != "withdrawn"
+    )
+    found_by = case((Removal.office_id == office_id, Removal.version_id), else_=ours.scalar_subquery())
     rows = session.execute(
         select(
             Removal, Blob, Version.number, Version.uploaded_at, Task.code, Task.title_zh, Task.title_en, Slot.name_zh,
             Slot.name_en, asked.name, system.name, security.name, refused.name,
         )
         .join(Blob, Blob.id == Removal.blob_id)
-        .join(Version, Version.id == Removal.version_id)
+        .join(Version, Version.id == found_by)
         .join(Evidence, Evidence.id == Version.evidence_id)
         .join(Slot, Slot.id == Evidence.slot_id)
         .join(Task, Task.id == Slot.task_id)
@@ -67,22 +78,26 @@ def removal_lines(session: Session, office_id: int) -> list[RemovalLine]:
         .outerjoin(system, system.id == Removal.system_by_id)
         .outerjoin(security, security.id == Removal.security_by_id)
         .outerjoin(refused, refused.id == Removal.refused_by_id)
-        .where(Removal.office_id == office_id)
         .order_by(Removal.id.desc())
         .limit(SHOWN)
     ).all()  # fmt: skip
-    uses: dict[int, int] = {}
-    for (blob_id,) in session.execute(
-        select(Version.blob_id).where(Version.blob_id.in_([row[0].blob_id for row in rows]))
+    uses: Counter[tuple[int, bool]] = Counter()
+    for blob_id, owner in session.execute(
+        select(Version.blob_id, Version.office_id).where(Version.blob_id.in_([row[0].blob_id for row in rows]))
     ):
-        uses[blob_id or 0] = uses.get(blob_id or 0, 0) + 1
-    lines = [
-        RemovalLine(
-            row[0].id, row[0].state, row[0].reason, row[0].problem, row[4], row[5], row[6], row[7], row[8], row[2],
-            row[3], row[1].size, row[1].sha256, row[1].sm3, row[1].locked_until, uses.get(row[0].blob_id, 0), row[9],
-            row[0].asked_by_id, row[0].asked_at, row[10] or "", row[0].system_at, row[11] or "", row[0].security_at,
-            row[12] or "", row[0].refused_reason, row[0].tried_at, row[0].done_at,
-        )
-        for row in rows
-    ]  # fmt: skip
+        uses[blob_id or 0, False] += 1
+        uses[blob_id or 0, True] += owner == office_id
+    lines = [_line(row, uses, next_door=row[0].office_id != office_id) for row in rows]
     return sorted(lines, key=lambda line: line.state not in {"asked", "approved"})
+
+
+def _line(row: Any, uses: Counter[tuple[int, bool]], *, next_door: bool) -> RemovalLine:
+    removal, blob, number, uploaded_at, code, title_zh, title_en, slot_zh, slot_en, *people = row
+    asked, system, security, refused = ("" if next_door else name or "" for name in people)
+    return RemovalLine(
+        removal.id, removal.state, "" if next_door else removal.reason, removal.problem, code, title_zh, title_en,
+        slot_zh, slot_en, number, uploaded_at, blob.size, blob.sha256, blob.sm3, blob.locked_until,
+        uses[removal.blob_id, next_door], asked, 0 if next_door else removal.asked_by_id, removal.asked_at, system,
+        removal.system_at, security, removal.security_at, refused, "" if next_door else removal.refused_reason,
+        removal.tried_at, removal.done_at, next_door,
+    )  # fmt: skip

@@ -313,7 +313,8 @@ def read_desk(session: Session, office_id: int, version_id: int, zone: Any) -> D
         uploaded_by_id=version.uploaded_by_id, uploader_zh=department.name_zh if department else "",
         uploader_en=department.name_en if department else "", submitted_by_id=version.submitted_by_id,
         submitted_at=version.submitted_at, uploaded_at=version.uploaded_at,
-        in_time=version.submitted_at is not None and local_date(version.submitted_at, zone) <= obligation.due,
+        in_time=version.submitted_at is not None
+        and local_date(version.submitted_at, zone) <= _last_day(obligation, period),
         due=obligation.due, expires_on=_expiry(session, extends or version, slot, obligation, bool(extends)),
         office_id=version.office_id, plan_year=period.plan_year, period_no=period.period_no,
         cycle_no=obligation.cycle_no, task_code=slot.task.code, title_zh=slot.task.title_zh,
@@ -325,6 +326,11 @@ def read_desk(session: Session, office_id: int, version_id: int, zone: Any) -> D
         doc_no=version.doc_no, issuer=version.issuer, pages=version.pages, pieces=split(version.piece),
         recipe=rules_of(slot.recipe), other_uses=_other_uses(session, version),
     )  # fmt: skip
+
+
+def _last_day(obligation: Obligation, period: Period) -> date:
+    """As domain.looks.last_day, of rows: what falls due with its period shares the statutory grace."""
+    return max(period.overdue_after or period.due, period.due) if obligation.due == period.due else obligation.due
 
 
 def _other_uses(session: Session, version: Version) -> int:

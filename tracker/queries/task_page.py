@@ -3,16 +3,16 @@
 A constant number of statements, whatever the number of periods, files and events.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from tracker.domain.calendar import local_date
+from tracker.domain.calendar import day_start, local_date
 from tracker.domain.looks import OFFICE_ZONE
 from tracker.domain.permissions import TaskSubject
 from tracker.domain.recipe import PieceRule, rules_of
@@ -20,12 +20,14 @@ from tracker.errors import NotFound
 from tracker.models import (
     AuditEvent,
     Department,
+    Evidence,
     Indicator,
     IndicatorValue,
     Obligation,
     Outbox,
     Period,
     Reminder,
+    Review,
     Slot,
     Task,
     User,
@@ -37,6 +39,7 @@ from tracker.queries.owners import owner_on
 from tracker.queries.subjects import task_subject
 
 EVENTS = 40  # the latest so many of a page's history
+REFUSED_DAYS = 365  # how far back refusals are counted
 TOLD_ACTIONS = (
     "evidence.uploaded", "evidence.submitted", "evidence.withdrawn", "evidence.continued", "evidence.accepted",
     "evidence.returned", "evidence.rejected", "evidence.flagged", "evidence.confirmed",
@@ -93,6 +96,7 @@ class Card:
     dated_until: date | None  # a year-end summary may be dated after `end`, up to this day
     must_show: tuple[tuple[str, bool], ...]  # text, ticked by a reviewer on material that counts
     rejections: tuple[str, ...]
+    refusals: tuple[tuple[str, int], ...]  # reason codes of what was refused lately, the most frequent first
     good_sample: str
     bad_sample: str
     items: tuple[Item, ...]
@@ -204,7 +208,7 @@ def task_page(session: Session, task: Task, *, period_no: str | None, today: dat
     """
     chips = tuple(_chip(period) for period in task.periods)
     chosen = _choose(chips, period_no, today)
-    cards = _cards(session, task, chosen, insider=insider) if chosen else ()
+    cards = _cards(session, task, chosen, today, insider=insider) if chosen else ()
     contact = session.get(User, task.contact_id) if task.contact_id else None
     owner = _owner(session, task, chosen)
     return TaskPage(
@@ -257,7 +261,7 @@ def _choose(chips: Sequence[PeriodChip], period_no: str | None, today: date) -> 
     return min(open_chips, key=lambda chip: chip.due, default=chips[-1] if chips else None)
 
 
-def _cards(session: Session, task: Task, period: PeriodChip, *, insider: bool) -> tuple[Card, ...]:
+def _cards(session: Session, task: Task, period: PeriodChip, today: date, *, insider: bool) -> tuple[Card, ...]:
     owed = session.execute(
         select(Obligation, Slot)
         .join(Slot, Slot.id == Obligation.slot_id)
@@ -272,10 +276,37 @@ def _cards(session: Session, task: Task, period: PeriodChip, *, insider: bool) -
         codes=sorted({slot.code for _, slot in owed}),
         standing=standing,
     )
-    return tuple(_card(obligation, slot, rows, period, insider=insider) for obligation, slot in owed)
+    refused = _refusals(session, task.office_id, {slot.code for _, slot in owed}, today)
+    return tuple(
+        _card(obligation, slot, rows, period, refused.get(slot.code, ()), insider=insider) for obligation, slot in owed
+    )
 
 
-def _card(obligation: Obligation, slot: Slot, rows: Sequence[VersionRow], period: PeriodChip, *, insider: bool) -> Card:
+def _refusals(
+    session: Session, office_id: int, codes: Collection[str], today: date
+) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Slot code → reason codes of the past year's returns and rejections with how often each was given."""
+    since = day_start(today - timedelta(REFUSED_DAYS), OFFICE_ZONE)
+    rows = session.execute(
+        select(Evidence.slot_code, Review.reason_codes)
+        .join(Version, Version.id == Review.version_id)
+        .join(Evidence, Evidence.id == Version.evidence_id)
+        .where(Evidence.office_id == office_id, Evidence.slot_code.in_(codes))
+        .where(Review.verdict.in_(("returned", "rejected")), Review.decided_at >= since)
+    )
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for code, reasons in rows:
+        counts[code].update(map(str, reasons))
+    return {
+        code: tuple(sorted(counted.items(), key=lambda entry: (-entry[1], entry[0])))
+        for code, counted in counts.items()
+    }
+
+
+def _card(
+    obligation: Obligation, slot: Slot, rows: Sequence[VersionRow], period: PeriodChip,
+    refusals: tuple[tuple[str, int], ...], *, insider: bool,
+) -> Card:  # fmt: skip
     mine = [
         row
         for row in rows
@@ -299,7 +330,7 @@ def _card(obligation: Obligation, slot: Slot, rows: Sequence[VersionRow], period
         expires_on=obligation.expires_on, dated_until=summary_until(obligation, slot.task),
         must_show=tuple((str(text), place in ticked) for place, text in enumerate(slot.must_show)),
         rejections=tuple(str(entry.get("text_zh", "")) for entry in slot.rejections if entry.get("text_zh")),
-        good_sample=slot.good_sample, bad_sample=slot.bad_sample, items=tuple(items),
+        refusals=refusals, good_sample=slot.good_sample, bad_sample=slot.bad_sample, items=tuple(items),
         zero_allowed=slot.zero_report_allowed and not obligation.cycle_no.startswith("E"),
         zero_report=obligation.zero_report, recipe=rules_of(slot.recipe), lacking=tuple(map(str, obligation.lacking)),
     )  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.errors import NotFound
@@ -74,6 +74,12 @@ def _rows(session: Session, *conditions: Any) -> list[UploadRow]:
 def my_uploads(session: Session, user_id: int) -> list[UploadRow]:
     """What this person has begun and not finished, the oldest first."""
     return _rows(session, Upload.user_id == user_id, Upload.state.in_(ALIVE))
+
+
+def how_many(session: Session, user_id: int) -> int:
+    """How many files this person has begun and not finished."""
+    mine = select(func.count()).select_from(Upload).where(Upload.user_id == user_id, Upload.state.in_(ALIVE))
+    return session.scalar(mine) or 0
 
 
 def my_upload(session: Session, user_id: int, upload_id: str) -> UploadRow:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tracker.errors import InvalidInput
 from tracker.models import LoginThrottle, User
+from tracker.queries.accounts import is_current
 from tracker.queries.subjects import actor_of
 from tracker.services import audit
 
@@ -38,6 +39,10 @@ class LoginOutcome:
     user: User | None
     why: str = ""
     minutes: int = 0
+
+
+class WrongPassword(InvalidInput):
+    """A password that was wrong, or one try too many. It counts: whoever catches this commits."""
 
 
 def hash_password(password: str) -> str:
@@ -86,11 +91,6 @@ def normal_email(email: str) -> str:
     if len(email) > 200 or not re.fullmatch(r"[^@\s<>\"',;]+@[^@\s<>\"',;]+", email):
         raise InvalidInput("email_invalid", field="email")
     return email
-
-
-def is_current(user: User, today: date) -> bool:
-    """Whether the account may be used on this day."""
-    return user.active and (user.valid_until is None or today <= user.valid_until)
 
 
 def must_change_password(user: User, now: datetime) -> bool:
@@ -191,6 +191,26 @@ def _failed(session: Session, user: User, source: LoginThrottle, address: str, n
     user.failed_logins, user.locked_until = 0, now + LOCK
     _note(session, user, "user.locked", address, now, minutes=int(LOCK.total_seconds() // 60))
     return LoginOutcome(None, "login_locked", _minutes_left(user.locked_until, now))
+
+
+def prove(session: Session, *, user_id: int, password: str, address: str, now: datetime) -> None:
+    """The password once more, from somebody who is signed in; WrongPassword.
+
+    Throttled and recorded as a sign-in is, with the same counters: an open session is no place to guess in.
+    """
+    source = _throttle(session, address or "unknown", now)
+    if source.failures >= ADDRESS_FAILURES:
+        minutes = _minutes_left(source.window_started_at + ADDRESS_WINDOW, now)
+        raise WrongPassword("login_address_blocked", field="password", minutes=minutes)
+    user = session.get_one(User, user_id, with_for_update=True)
+    if user.locked_until and user.locked_until > now:
+        raise WrongPassword("login_locked", field="password", minutes=_minutes_left(user.locked_until, now))
+    if not matches(user.password_hash, password):
+        failed = _failed(session, user, source, address, now)
+        if failed.minutes:
+            raise WrongPassword(failed.why, field="password", minutes=failed.minutes)
+        raise WrongPassword("password_wrong", field="password")
+    user.failed_logins = 0
 
 
 def logout(session: Session, *, user: User, address: str, now: datetime) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tracker.domain.archiving import RETENTIONS, ArchiveRules, archive_no, check_rules
+from tracker.domain.archiving import RETENTIONS, ArchiveRules, archive_no, check_rules, one_line
+from tracker.domain.description import normal_doc_no
 from tracker.domain.permissions import Action, Actor
 from tracker.errors import Conflict, InvalidInput, NotFound
 from tracker.models import ArchiveItem, ArchiveVolume, Setting
@@ -66,7 +67,8 @@ def file_items(
     """Gives the next numbers of their classes, in the given order; with `volume_title` all of them become one volume.
 
     One transaction: either all have their numbers or none has. Conflict("archive_no_rules") before the settings were
-    saved; Conflict("archive_filed") when somebody was faster with one of them; InvalidInput: archive_nothing,
+    saved; Conflict("archive_filed") when somebody was faster with one of them, or its file is no longer intact;
+    Conflict("archive_unit_twice") when a number was given to another department; InvalidInput: archive_nothing,
     archive_title, archive_retention, archive_pages, archive_volume_mixed.
     """
     require(actor, Action.FILE)
@@ -79,7 +81,8 @@ def file_items(
     known = {
         one.version_id: one
         for one in reads.candidates(session, actor.office_id, year, only=wanted, limit=len(wanted))
-    }  # fmt: skip
+        if one.condition == "intact"
+    }
     if len(wanted) != len(filings) or wanted - known.keys():
         raise Conflict("archive_filed")
     made = []
@@ -104,18 +107,19 @@ def file_items(
                 retention=filing.retention,
                 department_code=about.department_code,
                 number=last[key],
-                title=filing.title.strip(),
-                doc_no=filing.doc_no.strip()[:120],
-                issuer=(filing.issuer.strip() or about.issuer)[:200],
+                title=one_line(filing.title),
+                doc_no=normal_doc_no(filing.doc_no)[:120],
+                issuer=(one_line(filing.issuer) or about.issuer)[:200],
                 doc_date=about.doc_date,
                 pages=filing.pages,
-                note=filing.note.strip()[:NOTE_LIMIT],
+                note=one_line(filing.note)[:NOTE_LIMIT],
                 filed_by_id=actor.id,
                 filed_at=now,
             )
         )
-    if volume_title.strip():
-        volume = _volume(session, actor, rules, made, volume_title.strip(), now, address)
+    _check_free(session, ArchiveItem, actor.office_id, [item.archive_no for item in made])
+    if title := one_line(volume_title):
+        volume = _volume(session, actor, rules, made, title, now, address)
         for item in made:
             item.volume_id = volume.id
     session.add_all(made)
@@ -130,12 +134,20 @@ def file_items(
 
 
 def _check(filing: Filing) -> None:
-    if not 1 <= len(filing.title.strip()) <= TITLE_LIMIT:
+    if not 1 <= len(one_line(filing.title)) <= TITLE_LIMIT:
         raise InvalidInput("archive_title", field=f"title-{filing.version_id}")
     if filing.retention not in RETENTIONS:
         raise InvalidInput("archive_retention", field=f"retention-{filing.version_id}")
     if filing.pages is not None and not 1 <= filing.pages <= MOST_PAGES:
         raise InvalidInput("archive_pages", field=f"pages-{filing.version_id}")
+
+
+def _check_free(
+    session: Session, model: type[ArchiveItem] | type[ArchiveVolume], office_id: int, numbers: Collection[str]
+) -> None:
+    """A unit code that another department had before makes numbers that were given already."""
+    if session.scalar(select(model.id).where(model.office_id == office_id, model.archive_no.in_(numbers)).limit(1)):
+        raise Conflict("archive_unit_twice")
 
 
 def _last_number(
@@ -162,12 +174,11 @@ def _volume(
     [(retention, code)] = classes
     year = items[0].year
     number = _last_number(session, ArchiveVolume, actor.office_id, year, retention, code) + 1
+    named = archive_no(rules, year=year, retention=retention, unit=rules.units[code], number=number, volume=True)
+    _check_free(session, ArchiveVolume, actor.office_id, [named])
     row = ArchiveVolume(
         office_id=actor.office_id, title=title, year=year, retention=retention, department_code=code, number=number,
-        archive_no=archive_no(
-            rules, year=year, retention=retention, unit=rules.units[code], number=number, volume=True
-        ),
-        made_by_id=actor.id, made_at=now,
+        archive_no=named, made_by_id=actor.id, made_at=now,
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -191,7 +202,7 @@ def note_item(
     else:
         pages = item.pages
     before = {"note": item.note, "pages": item.pages}
-    item.note, item.pages = note.strip()[:NOTE_LIMIT], pages
+    item.note, item.pages = one_line(note)[:NOTE_LIMIT], pages
     after = {"note": item.note, "pages": item.pages}
     if before != after:
         _record(session, actor, "archive.noted", item, now, address, before=before, after=after)
@@ -204,21 +215,21 @@ def void_item(
     """作废: the number stays taken, the version may be filed again. Conflict("archive_printed") once a catalogue was
     printed with it, Conflict("archive_void"); InvalidInput("reason_required")."""
     item = _of(session, actor, item_id)
-    if not reason.strip():
+    reason = one_line(reason)[:NOTE_LIMIT]
+    if not reason:
         raise InvalidInput("reason_required", field="reason")
     if item.voided_at is not None:
         raise Conflict("archive_void")
     if item.printed_at is not None:
         raise Conflict("archive_printed")
-    item.voided_at, item.voided_by_id, item.void_reason = now, actor.id, reason.strip()[:NOTE_LIMIT]
+    item.voided_at, item.voided_by_id, item.void_reason = now, actor.id, reason
     item.filed_version_id = None
     _record(session, actor, "archive.voided", item, now, address, reason=item.void_reason)
     return item
 
 
 def mark_printed(session: Session, *, actor: Actor, item_ids: Collection[int], now: datetime, address: str = "") -> int:
-    """A catalogue with these items was made for printing; how many are in one for the first
-    time."""
+    """A catalogue with these items is made for printing; how many are in one for the first time."""
     require(actor, Action.SEE_ARCHIVE)
     rows = session.scalars(
         select(ArchiveItem)

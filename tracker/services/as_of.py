@@ -2,13 +2,14 @@
 
 Only reads. What was recorded with its instant (versions, verdicts, flags, damage, values, requests, notices, events,
 added and retired tasks) is as of the day; what is kept only as it is now (the holiday tables, what the catalogue asks
-for) is as of now. See decisions/0025.
+for, the rules that the office set) is as of now. See decisions/0025.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,30 +39,35 @@ from tracker.queries.as_of import (
     YearRows,
     read_acts,
     read_events,
+    read_imports,
     read_indicators,
     read_links,
     read_log,
     read_pressed,
     read_requests,
+    read_tasks,
     read_values,
     read_versions,
     read_year,
 )
 from tracker.queries.calendar import load_calendar
 from tracker.queries.catalogue import summary_until
+from tracker.queries.office_rules import load_rules
 from tracker.services.assessment import (
     OFFICE_ZONE,
+    PROVES,
     TOLD,
     indicator_facts,
     next_dues,
     obligation_facts,
     period_facts,
+    replaced_on,
     slot_rule,
     values_until,
     version_fact,
 )
 
-__all__ = ["StateOn", "state_on"]
+__all__ = ["StateOn", "state_on", "tasks_on"]
 
 
 @dataclass(frozen=True)
@@ -80,29 +86,46 @@ def state_on(
 
     In a constant number of statements. `now` says what is past; a day from tomorrow on is judged by the facts of now.
     """
-    today = local_date(now, zone)
-    when = _When(day_start(on + timedelta(1), zone), on < today, zone)
+    when = _when(on, now, zone)
     calendar = load_calendar(session)
     log = read_log(session, office_id, year) if when.past else []
     known = read_year(session, office_id, year)
+    known.tasks = _in_force(known.tasks, log, when)
     if when.past:
         _undo(session, office_id, year, known, log, when)
-    else:
-        known.tasks = {key: task for key, task in known.tasks.items() if task.active}
     history, states = _history(session, office_id, known, log, when)
-    facts = _facts(session, office_id, known, history, when)
+    facts = _facts(session, office_id, known, history, {key for key, state in states.items() if state in PROVES}, when)
     verdicts = {key: assess_period(fact, on, calendar, None) for key, fact in facts.items()}
     extended = {key: day for key in facts if (day := known.periods[key].original_due) is not None}
-    return StateOn(on, on > today, facts, verdicts, states, extended)
+    return StateOn(on, on > local_date(now, zone), facts, verdicts, states, extended, frozenset(known.tasks))
+
+
+def tasks_on(
+    session: Session, *, office_id: int, year: int, on: date, now: datetime, zone: ZoneInfo = OFFICE_ZONE
+) -> dict[int, str]:
+    """Id -> code of the year's tasks that were in force at the end of the office's day `on`; in two statements."""
+    when = _when(on, now, zone)
+    imports = read_imports(session, office_id, year) if when.past else []
+    tasks = _in_force(read_tasks(session, office_id, year), imports, when)
+    return {key: task.code for key, task in tasks.items()}
+
+
+def _when(on: date, now: datetime, zone: ZoneInfo) -> _When:
+    return _When(day_start(on + timedelta(1), zone), on < local_date(now, zone), zone)
+
+
+def _in_force(tasks: dict[int, TaskRow], log: Sequence[Any], when: _When) -> dict[int, TaskRow]:
+    if not when.past:
+        return {key: task for key, task in tasks.items() if task.active}
+    retired = _retired_then(log, when, tasks.values())
+    return {key: task for key, task in tasks.items() if task.code not in retired}
 
 
 # --------------------------------------------------------------------------- the year's frame
 
 
 def _undo(session: Session, office_id: int, year: int, known: YearRows, log: Sequence[Any], when: _When) -> None:
-    """Takes out of the frame what came later: tasks, events, extensions, waivers, zero reports."""
-    retired = _retired_then(log, when, known.tasks.values())
-    known.tasks = {key: task for key, task in known.tasks.items() if task.code not in retired}
+    """Takes out of the frame what came later: events, extensions, waivers, zero reports."""
     calendar = load_calendar(session)
     events, requests = read_events(session, office_id, year), read_requests(session, office_id, year)
     known.periods = {
@@ -202,14 +225,19 @@ def _history(
     for version in versions:
         if version.kind == "continuation" and version.state == "accepted" and version.continues_id:
             extensions[version.continues_id] += slots[version.slot_code].validity_days
+    replaced: dict[int, date] = {}
+    for _item, siblings in groupby(versions, key=lambda version: version.evidence_id):
+        replaced |= replaced_on([(version, version.verdict) for version in siblings], when.zone)
     history: dict[str, list[VersionFact]] = defaultdict(list)
     nothing: frozenset[int] = frozenset()
     for version in versions:
         if version.kind == "file" and version.state in TOLD:
             linked = links.get(version.evidence_id, nothing)
             history[version.slot_code].append(
-                version_fact(version, linked, extensions[version.id], version.ticked or ())
-            )
+                version_fact(
+                    version, linked, extensions[version.id], version.ticked or (), replaced.get(version.id)
+                )
+            )  # fmt: skip
     states = {version.id: EvidenceState(version.state) for version in versions}
     return {code: tuple(facts) for code, facts in history.items()}, states
 
@@ -269,7 +297,12 @@ def _set(version: VersionRow, then: VersionThen) -> None:
 
 
 def _facts(
-    session: Session, office_id: int, known: YearRows, history: Mapping[str, tuple[VersionFact, ...]], when: _When
+    session: Session,
+    office_id: int,
+    known: YearRows,
+    history: Mapping[str, tuple[VersionFact, ...]],
+    proofs: Collection[int | None],
+    when: _When,
 ) -> dict[int, PeriodFacts]:
     by_task: dict[int, list[PeriodRow]] = defaultdict(list)
     for period in known.periods.values():
@@ -278,7 +311,8 @@ def _facts(
     before = when.before if when.past else None
     indicators, values = read_indicators(session, known.tasks), read_values(session, known.tasks, before)
     pressed = read_pressed(session, office_id, before)
-    rules: dict[int, SlotRule] = {key: slot_rule(slot) for key, slot in known.slots.items()}
+    set_by_office = load_rules(session, office_id)
+    rules: dict[int, SlotRule] = {key: slot_rule(slot, set_by_office) for key, slot in known.slots.items()}
     linked, ever = _index(history)
     facts = {}
     for task_id, periods in by_task.items():
@@ -295,7 +329,7 @@ def _facts(
                 ),
                 _speaking(known.owed[period.id], rules, history, linked, ever),
                 indicator_facts(
-                    period, periods, measured, task.plan_year, values_until(reached, period, periods, measured)
+                    period, periods, measured, task.plan_year, values_until(reached, period, periods, measured), proofs
                 ),
                 notice_open=period.id in pressed,
             )

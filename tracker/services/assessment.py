@@ -1,7 +1,7 @@
 """Recomputes what is derived (invariant I4): facts from rows → the pure verdict → stored copies."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
@@ -26,11 +26,16 @@ from tracker.domain.facts import (
     VersionFact,
 )
 from tracker.domain.indicators import evaluated_in
+from tracker.domain.notices import NoticeState
+from tracker.domain.office_rules import DEFAULT_RULES, OfficeRules
+from tracker.domain.periods import stones
 from tracker.domain.recipe import required_codes, split
-from tracker.models import Evidence, IndicatorValue, Notice, Obligation, Period, Slot, Task, Version
+from tracker.models import Evidence, Indicator, IndicatorValue, Notice, Obligation, Period, Slot, Task, Version
 from tracker.queries.calendar import load_calendar
 from tracker.queries.catalogue import summary_until
-from tracker.queries.ladders import load_ladders
+from tracker.queries.ladders import climbs_from, load_ladders
+from tracker.queries.office_rules import load_rules
+from tracker.services import audit
 
 # The office's zone; every business date is a date there (rules.md section 1). Settings may name another.
 OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
@@ -38,11 +43,18 @@ OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
 # What a verdict is made of; drafts and withdrawn versions are nobody's business but their department's.
 TOLD = {"submitted", "accepted", "returned", "rejected", "superseded", "voided", "damaged", "archived", "draft"}
 
+# What proves a figure (rules.md 7c): also when a newer version took its place; not what was made void or is damaged.
+PROVES = {"accepted", "superseded", "archived"}
 
-def slot_rule(slot: Slot) -> SlotRule:
+# States that only what was accepted comes to.
+ONCE_ACCEPTED = {"accepted", "superseded", "voided", "damaged"}
+
+
+def slot_rule(slot: Slot, rules: OfficeRules = DEFAULT_RULES) -> SlotRule:
+    cycle = RefreshCycle(slot.refresh_cycle)
     return SlotRule(
         code=slot.code,
-        refresh_cycle=RefreshCycle(slot.refresh_cycle),
+        refresh_cycle=cycle,
         coverage=Coverage(slot.coverage),
         required=slot.required,
         min_count=slot.min_count,
@@ -50,10 +62,32 @@ def slot_rule(slot: Slot) -> SlotRule:
         kind=slot.kind,
         must_show=len(slot.must_show),
         recipe=required_codes(slot.recipe),
+        soon_days=rules.soon_days(cycle),
+        fix_days=rules.fix_days,
     )
 
 
-def version_fact(version: Any, linked: frozenset[int], extended: int, ticked: Iterable[int]) -> VersionFact:
+def replaced_on(versions: Sequence[tuple[Any, str | None]], zone: ZoneInfo) -> dict[int, date]:
+    """The day on which each version's successor was accepted, by version id.
+
+    `versions`: those of one item in order, rows with their verdicts. A corrected date (the same bytes) replaces
+    nothing: it says what the version before should have said.
+    """
+    found: dict[int, date] = {}
+    successor: Any = None
+    for version, verdict in reversed(versions):
+        if version.kind != "file":
+            continue
+        if successor is not None and successor.blob_id != version.blob_id:
+            found[version.id] = local_date(successor.decided_at, zone)
+        if version.decided_at is not None and (verdict == "accepted" or version.state in ONCE_ACCEPTED):
+            successor = version
+    return found
+
+
+def version_fact(
+    version: Any, linked: frozenset[int], extended: int, ticked: Iterable[int], superseded_on: date | None = None
+) -> VersionFact:
     """`version`: a Version, or anything with its columns (services.as_of)."""
     return VersionFact(
         id=version.id,
@@ -69,13 +103,16 @@ def version_fact(version: Any, linked: frozenset[int], extended: int, ticked: It
         flagged_on=version.flagged_on,
         submitted_at=version.submitted_at,
         decided_at=version.decided_at,
+        superseded_on=superseded_on,
         times_returned=version.times_returned,
         ticked=frozenset(ticked),
         pieces=frozenset(split(version.piece)),
     )
 
 
-def history_of(session: Session, office_id: int, slots: dict[str, Slot]) -> dict[str, tuple[VersionFact, ...]]:
+def history_of(
+    session: Session, office_id: int, slots: dict[str, Slot], zone: ZoneInfo = OFFICE_ZONE
+) -> dict[str, tuple[VersionFact, ...]]:
     """All versions of these slots, of any period and year, in two statements."""
     if not slots:
         return {}
@@ -96,11 +133,15 @@ def history_of(session: Session, office_id: int, slots: dict[str, Slot]) -> dict
                 extensions[version.continues_id] += slots[item.slot_code].validity_days
     for item in items:
         linked = frozenset(obligation.id for obligation in item.obligations)
+        verdicts = [(version, version.review.verdict if version.review else None) for version in item.versions]
+        replaced = replaced_on(verdicts, zone)
         for version in item.versions:
             # A continuation statement is a record of its own; it counts only through what it extends.
             if version.kind == "file" and version.state in TOLD:
                 ticked = version.review.ticked if version.review else []
-                facts[item.slot_code].append(version_fact(version, linked, extensions[version.id], ticked))
+                facts[item.slot_code].append(
+                    version_fact(version, linked, extensions[version.id], ticked, replaced.get(version.id))
+                )
     return {code: tuple(known) for code, known in facts.items()}
 
 
@@ -118,9 +159,15 @@ def next_dues(siblings: Sequence[tuple[int, date, date]]) -> dict[tuple[int, dat
 
 
 def indicator_facts(
-    period: Any, periods: Sequence[Any], indicators: Sequence[Any], plan_year: int, values: Sequence[Any]
+    period: Any,
+    periods: Sequence[Any],
+    indicators: Sequence[Any],
+    plan_year: int,
+    values: Sequence[Any],
+    proofs: Collection[int | None],
 ) -> tuple[IndicatorFacts, ...]:
-    """`periods`, `indicators`: all of the period's task; `values`: those that speak of the period."""
+    """`periods`, `indicators`: all of the period's task; `values`: those that speak of the period; `proofs`: ids of
+    versions that prove something."""
     if period.ladder.startswith("event"):
         return ()  # a single event is judged by its own material; figures belong to the year
     latest = {value.indicator_id: value for value in sorted(values, key=lambda value: (value.as_of, value.id))}
@@ -137,7 +184,7 @@ def indicator_facts(
                 evaluated_here=evaluated_in(indicator.cycle, period.end, is_last=period.id == last),
                 kind=indicator.kind,
                 value=None if value is None else value.value,
-                has_evidence=value is not None and value.version_id is not None,
+                has_evidence=value is not None and value.version_id in proofs,
                 counts_from=date(plan_year, 1, 1) if indicator.cycle == "year" else None,
             )
         )
@@ -151,7 +198,7 @@ def reassess(
 
     Only the sweep (`sweeping`) moves `next_attention_at` past `now`, because only it creates what is
     owed by then; every other change asks the next sweep to look. The cost grows with the number of
-    periods named, in a constant number of statements per task.
+    periods named, in a constant number of statements per task. Completion that is lost is put on record.
     """
     wanted = sorted(set(period_ids))
     if not wanted:
@@ -159,6 +206,7 @@ def reassess(
     session.flush()
     calendar, today = load_calendar(session), local_date(now, zone)
     verdicts: dict[int, PeriodVerdict] = {}
+    reopened: list[tuple[Period, datetime | None]] = []
     for chunk_start in range(0, len(wanted), 400):
         chunk = wanted[chunk_start : chunk_start + 400]
         periods = session.scalars(
@@ -173,9 +221,21 @@ def reassess(
         by_task: dict[int, list[Period]] = defaultdict(list)
         for period in periods:
             by_task[period.task_id].append(period)
+        before = {period.id: period.completed_at for period in periods if period.complete}
         for group in by_task.values():
             verdicts |= _reassess_task(session, group, calendar, today, zone, None if sweeping else now)
+        reopened += [
+            (period, before[period.id])
+            for period in periods
+            if period.id in before and not period.complete and not period.waived
+        ]
     session.flush()
+    for period, completed_at in reopened:  # 回退 (rules.md 7)
+        audit.record(
+            session, now=now, actor=None, action="period.reopened", subject="period", subject_id=period.id,
+            office_id=period.office_id, completed_at=completed_at, reasons=period.reasons,
+            insufficient=period.insufficient,
+        )  # fmt: skip
     return verdicts
 
 
@@ -188,7 +248,7 @@ def _reassess_task(
     look_at: datetime | None,
 ) -> dict[int, PeriodVerdict]:
     ladders = load_ladders(session, periods[0].office_id)
-    facts = facts_of_task(session, periods)
+    facts = facts_of_task(session, periods, zone)
     verdicts = {}
     for period in periods:
         verdicts[period.id] = verdict = assess_period(facts[period.id], today, calendar, ladders)
@@ -196,11 +256,13 @@ def _reassess_task(
     return verdicts
 
 
-def facts_of_task(session: Session, periods: Sequence[Period]) -> dict[int, PeriodFacts]:
+def facts_of_task(
+    session: Session, periods: Sequence[Period], zone: ZoneInfo = OFFICE_ZONE
+) -> dict[int, PeriodFacts]:  # fmt: skip
     """The facts of some periods of one task, by period id, in a constant number of statements."""
     task = periods[0].task
     slots = {obligation.slot.code: obligation.slot for period in periods for obligation in period.obligations}
-    history = history_of(session, task.office_id, slots)
+    history = history_of(session, task.office_id, slots, zone)
     siblings = session.execute(
         select(Obligation.slot_id, Obligation.end, Obligation.due).where(
             Obligation.slot_id.in_([slot.id for slot in slots.values()])
@@ -210,9 +272,17 @@ def facts_of_task(session: Session, periods: Sequence[Period]) -> dict[int, Peri
     values = session.scalars(
         select(IndicatorValue).where(IndicatorValue.period_id.in_([period.id for period in task.periods]))
     ).all()
+    named = [value.version_id for value in values if value.version_id is not None]
+    proofs = set(session.scalars(select(Version.id).where(Version.id.in_(named), Version.state.in_(PROVES))))
+    # A draft presses nobody: until a leader signs it, it is no more than a proposal.
     pressed = set(
-        session.scalars(select(Notice.open_period_id).where(Notice.open_period_id.in_([row.id for row in periods])))
+        session.scalars(
+            select(Notice.open_period_id)
+            .where(Notice.open_period_id.in_([row.id for row in periods]))
+            .where(Notice.state != NoticeState.DRAFT.value)
+        )
     )
+    starts, rules = climbs_from(session, periods, zone), load_rules(session, task.office_id)
     facts = {}
     for period in periods:
         known = values_until(values, period, task.periods, task.indicators)
@@ -220,12 +290,15 @@ def facts_of_task(session: Session, periods: Sequence[Period]) -> dict[int, Peri
             period,
             task,
             tuple(
-                obligation_facts(obligation, slot_rule(obligation.slot), following, summary_until(obligation, task))
+                obligation_facts(
+                    obligation, slot_rule(obligation.slot, rules), following, summary_until(obligation, task)
+                )
                 for obligation in period.obligations
             ),
             history,
-            indicator_facts(period, task.periods, task.indicators, task.plan_year, known),
+            indicator_facts(period, task.periods, task.indicators, task.plan_year, known, proofs),
             notice_open=period.id in pressed,
+            climbs_from=starts.get(period.id),
         )
     return facts
 
@@ -257,6 +330,7 @@ def period_facts(
     indicators: tuple[IndicatorFacts, ...],
     *,
     notice_open: bool,
+    climbs_from: date | None = None,
 ) -> PeriodFacts:
     """`period`, `task`: rows, or anything with their columns."""
     return PeriodFacts(
@@ -275,7 +349,8 @@ def period_facts(
         waived=period.waived,
         notice_open=notice_open,
         prefix=period.extended_to.isoformat() if period.extended_to else "",
-        milestones=tuple(date.fromisoformat(day) for day, _ in period.milestones),
+        climbs_from=climbs_from,
+        milestones=tuple(day for day, _text in stones(period.milestones, period.due, period.original_due)),
     )
 
 
@@ -318,12 +393,22 @@ def _store(period: Period, verdict: PeriodVerdict, zone: ZoneInfo, look_at: date
 
 
 def periods_of_slot(session: Session, office_id: int, slot_code: str) -> list[int]:
-    """Every period that the history of this slot can speak for: a change of one version concerns them all."""
-    return list(
-        session.scalars(
-            select(Obligation.period_id)
-            .join(Slot, Slot.id == Obligation.slot_id)
-            .where(Obligation.office_id == office_id, Slot.code == slot_code)
-            .distinct()
-        )
+    """Every period that the history of this slot can speak for: a change of one version concerns them all.
+
+    Those that it is owed in, and those of the task in which one of its versions proves a figure.
+    """
+    owed = (
+        select(Obligation.period_id)
+        .join(Slot, Slot.id == Obligation.slot_id)
+        .where(Obligation.office_id == office_id, Slot.code == slot_code)
     )
+    proved = (
+        select(Period.id)
+        .join(Indicator, Indicator.task_id == Period.task_id)
+        .join(IndicatorValue, IndicatorValue.indicator_id == Indicator.id)
+        .join(Version, Version.id == IndicatorValue.version_id)
+        .join(Evidence, Evidence.id == Version.evidence_id)
+        .where(Evidence.office_id == office_id, Evidence.slot_code == slot_code)
+        .where(Period.ladder.not_like("event%"))  # figures belong to the year, not to a single event
+    )
+    return list(session.scalars(owed.union(proved)))

@@ -8,22 +8,27 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO, Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, or_, select
 from sqlalchemy.orm import Session
 
 from tracker import schema
+from tracker.domain.backups import last_night
 from tracker.errors import NotFound, TrackerError, Unavailable
 from tracker.models import BackupRun, Blob, Package
 from tracker.ports import ObjectStore
-from tracker.services import audit, custody, tables
+from tracker.services import audit, custody, custody_check, tables
 from tracker.services.jobs import write
+from tracker.services.rehash import Look, Wanted
 
 SNAPSHOT_FORMAT = 1
 AT_ONCE = 3
+CYCLE = 31  # days in which every copy is read again; a prime, so that backups every other day do it, too
 KEPT_RUNS = 2000
+AGAIN = timedelta(hours=3)  # after a failure
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -32,6 +37,7 @@ class Folder(Protocol):
     """Where backups lie: adapters.backup_folder.BackupFolder."""
 
     def has(self, sha256: str, size: int) -> bool: ...
+    def is_intact(self, sha256: str) -> bool: ...
     def store(self, sha256: str, chunks: Iterable[bytes]) -> bool: ...
     def open(self, sha256: str) -> BinaryIO: ...
     def write_snapshot(
@@ -49,6 +55,11 @@ class Item:
     role: str
     blob_id: int = 0
 
+    @property
+    def turn(self) -> int:
+        """On which day of a CYCLE its copy is read again."""
+        return int(self.sha256[:8], 16) % CYCLE
+
     def line(self) -> str:
         return json.dumps({"object": {"key": self.key, "sha256": self.sha256, "size": self.size, "role": self.role}})
 
@@ -62,6 +73,7 @@ class BackupResult:
     objects: int = 0
     new_objects: int = 0
     new_bytes: int = 0
+    mended: int = 0  # copies that were spoilt in the folder and were written anew
     size: int = 0
     snapshot_bytes: int = 0
     sha256: str = ""
@@ -112,7 +124,7 @@ def make(
         write_line(json.dumps({"settings": dict(settings)}, ensure_ascii=False))
         items += _plans(engine, store, result)
         result.rows = sum(one.rows for one in sums.values())
-        wrong = _copy(store, folder, items, result)
+        wrong = _copy(store, folder, items, result, now)
         kept = [item for item in items if item.sha256 not in wrong]
         for item in kept:
             write_line(item.line())
@@ -146,7 +158,7 @@ def _items(connection: Any) -> list[Item]:
 
 
 def _plans(engine: Engine, store: ObjectStore, result: BackupResult) -> list[Item]:
-    """The fixed plans of packages: small, and known by no digest."""
+    """The fixed plans of packages: small, and known by no digest. One that cannot be had is named, as objects are."""
     import hashlib
 
     with Session(engine) as session:
@@ -158,48 +170,92 @@ def _plans(engine: Engine, store: ObjectStore, result: BackupResult) -> list[Ite
             for chunk in store.read(key):
                 digest.update(chunk)
                 size += len(chunk)
-        except NotFound:
+        except (NotFound, Unavailable) as error:
+            if isinstance(error, Unavailable) and not custody_check.serves(store):
+                raise
             result.lacking.append(key)
             continue
         found.append(Item(key, digest.hexdigest(), size, "plan"))
     return found
 
 
-def _copy(store: ObjectStore, folder: Folder, items: Iterable[Item], result: BackupResult) -> dict[str, str]:
-    """Copies what the folder has not yet; digest → why, of those that are not right in the store."""
-    wrong: dict[str, str] = {}
+def _copy(
+    store: ObjectStore, folder: Folder, items: Iterable[Item], result: BackupResult, now: datetime
+) -> dict[str, Look]:
+    """Copies what the folder has not yet, and what is spoilt of the copies whose turn it is to be read again.
 
-    def copy(item: Item) -> tuple[Item, str]:
-        try:
-            for _ in range(2):  # a bad line is not a bad object
-                if folder.store(item.sha256, store.read(item.key)):
-                    return item, ""
-        except NotFound:
-            return item, "missing"
-        return item, "changed"
+    Digest → what is to be thought of it, of those that could not be had.
+    """
+    wrong: dict[str, Look] = {}
 
-    new = (item for item in items if not folder.has(item.sha256, item.size))
-    for item, why in run_bounded(copy, new):
-        if why:
-            wrong[item.sha256] = why
-        else:
+    def copy(item: Item) -> tuple[Item, Look | None, str]:
+        there = folder.has(item.sha256, item.size)
+        if there and folder.is_intact(item.sha256):
+            return item, None, "kept"
+        for attempt in range(2):
+            try:
+                if folder.store(item.sha256, _chunks(store, item.key)):
+                    return item, None, "mended" if there else "new"
+            except (NotFound, _Unread):
+                pass
+            if attempt == 0:  # a bad line is not a bad object, and a bad object is not a store that is down
+                look = custody_check.judge(store, Wanted(item.blob_id, item.key, item.sha256, "", item.size, "", None))
+                if look.kind == "down":
+                    raise Unavailable("store_down", reason="not_served")
+                if look.kind != "intact":
+                    break
+        return item, look, "lacking"
+
+    turn = now.date().toordinal() % CYCLE
+    wanted = (item for item in items if item.turn == turn or not folder.has(item.sha256, item.size))
+    for item, look, how in run_bounded(copy, wanted):
+        if look is not None:
+            wrong[item.sha256] = look
+        elif how == "new":
             result.new_objects += 1
             result.new_bytes += item.size
+        else:
+            result.mended += how == "mended"
     return wrong
 
 
-def _report(engine: Engine, items: Iterable[Item], wrong: Mapping[str, str], clock: Callable[[], datetime]) -> None:
+class _Unread(Exception):
+    """The store did not deliver an object; what the folder says is an Unavailable of its own."""
+
+
+def _chunks(store: ObjectStore, key: str) -> Iterator[bytes]:
+    try:
+        yield from store.read(key)
+    except Unavailable as error:
+        raise _Unread(key) from error
+
+
+def _report(engine: Engine, items: Iterable[Item], wrong: Mapping[str, Look], clock: Callable[[], datetime]) -> None:
     with Session(engine) as session:
         for item in items:
-            if item.blob_id:
+            look = wrong[item.sha256]
+            if item.blob_id and look.kind != "intact":  # intact: it was the line
                 write(session)
-                custody.report(
-                    session, blob_id=item.blob_id, kind=wrong[item.sha256], detail={"met_by": "backup"}, now=clock()
-                )
+                if session.get_one(Blob, item.blob_id).object_key != item.key:
+                    session.rollback()
+                    continue  # a good copy has taken its place meanwhile (services.renewing)
+                detail = custody_check.as_detail(look, "backup")
+                custody.report(session, blob_id=item.blob_id, kind=look.kind, detail=detail, now=clock())
                 session.commit()
 
 
 # -- its record --------------------------------------------------------------------------------------------------------
+
+
+def is_owed(session: Session, *, folder: str, now: datetime, zone: ZoneInfo) -> bool:
+    """Whether the last night's backup into `folder` is still to be made; one that failed is tried again after a while.
+
+    One that was killed has come to no end: it is owed as if it had never begun.
+    """
+    runs = select(BackupRun.id).where(BackupRun.kind == "backup", BackupRun.folder == folder)
+    made = runs.where(BackupRun.started_at >= last_night(now, zone), BackupRun.manifest_sha256 != "")
+    failed = runs.where(BackupRun.finished_at > now - AGAIN, BackupRun.manifest_sha256 == "")
+    return not session.scalar(select(or_(made.exists(), failed.exists())))
 
 
 def recorded(
@@ -270,3 +326,11 @@ def check_again(folder: Any, stamp: str, objects: bool = True) -> dict[str, Any]
     if not manifest or manifest["objects"] != count or sum(rows for rows, _ in manifest["tables"].values()) != rows:
         raise Unavailable("backup_damaged", name=stamp)
     return {"stamp": stamp, "rows": rows, "objects": count, "bad_objects": sorted(bad)}
+
+
+def drop_spoilt(folder: Any, digests: Iterable[str]) -> set[str]:
+    """Forgets those copies that are still spoilt, so that the next backup stores them again; which they were."""
+    spoilt = {sha256 for sha256 in digests if not folder.is_intact(sha256)}
+    for sha256 in spoilt:
+        folder.drop_object(sha256)
+    return spoilt

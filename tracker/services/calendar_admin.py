@@ -14,8 +14,8 @@ from tracker.domain.permissions import Actor
 from tracker.domain.telling import Kind
 from tracker.errors import Conflict, InvalidInput
 from tracker.models import CalendarYear, Obligation, Period, Task, User
-from tracker.queries.calendar import forget_calendar
-from tracker.services import audit, events
+from tracker.queries.calendar import forget_calendar, load_calendar
+from tracker.services import audit, clocks, events
 from tracker.services.plan import generate_year
 from tracker.services.telling import tell
 
@@ -47,17 +47,18 @@ class Move:
 
 @dataclass(frozen=True)
 class CalendarChange:
-    """`moved`: how many deadlines of periods and of single obligations changed; `moves` names the periods."""
+    """`moved`: how many deadlines of periods, single obligations and clocks changed; `moves` names the periods."""
 
     year: int
     days: int
     moved_periods: int
     moved_obligations: int
     moves: tuple[Move, ...] = ()
+    moved_clocks: int = 0
 
     @property
     def moved(self) -> int:
-        return self.moved_periods + self.moved_obligations
+        return self.moved_periods + self.moved_obligations + self.moved_clocks
 
 
 def import_table(
@@ -106,6 +107,8 @@ def _change(
     session: Session, actor: Actor, year: int, days: list[dict[str, Any]], source: str, now: datetime, address: str,
     action: str, **data: Any,
 ) -> CalendarChange:  # fmt: skip
+    forget_calendar(session)
+    known = load_calendar(session)
     row = session.get(CalendarYear, year)
     if row is None:
         row = CalendarYear(year=year)
@@ -116,13 +119,14 @@ def _change(
     session.flush()
     forget_calendar(session)
     moves, obligations = _recompute(session, year, now)
+    ticking = clocks.recompute(session, known, now=now)
     periods = len(moves)
     audit.record(
         session, now=now, actor=actor, action=action, subject="calendar", subject_id=year, office_id=actor.office_id,
-        address=address, days=len(days), moved=periods + obligations, source=source,
+        address=address, days=len(days), moved=periods + obligations + ticking, source=source,
         before=before, after=_told(row.table, data.get("day")), **data,
     )  # fmt: skip
-    return CalendarChange(year, len(days), periods, obligations, moves)
+    return CalendarChange(year, len(days), periods, obligations, moves, ticking)
 
 
 def _told(table: dict[str, Any], day: date | None) -> dict[str, Any]:

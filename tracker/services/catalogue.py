@@ -1,7 +1,7 @@
 """The year's catalogue: what an import would do, and doing it whole or not at all (I8)."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,27 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.catalogue import Catalogue, IndicatorSource, PartSource, Problem, Rows, SlotSource, TaskSource
-from tracker.domain.catalogue_changes import Detail, Held, TaskChange, compare, compare_parts
+from tracker.domain.catalogue_changes import Detail, Held, TaskChange, compare, compare_parts, places
 from tracker.domain.catalogue_check import build
 from tracker.domain.catalogue_shape import deadline_mapping
 from tracker.domain.permissions import Actor
 from tracker.errors import InvalidInput
-from tracker.models import (
-    Department,
-    Evidence,
-    Indicator,
-    IndicatorValue,
-    Office,
-    Outbox,
-    Part,
-    Period,
-    Reminder,
-    Setting,
-    Slot,
-    Task,
-)
+from tracker.models import Department, Indicator, Office, Part, Setting, Slot, Task
+from tracker.queries import traces
 from tracker.queries.catalogue import about_name, department_codes, stored_parts, stored_tasks, task_source
-from tracker.services import audit, flagging
+from tracker.services import audit, events, flagging
 from tracker.services.catalogue_prune import forget_slot, forget_task, prune
 from tracker.services.plan import GeneratedYear, generate_year
 
@@ -66,22 +54,6 @@ class Imported:
     generated: GeneratedYear
 
 
-def _held(session: Session, office_id: int, year: int) -> Held:
-    """What evidence, values, reminders or mails speak of."""
-    mine = (Task.office_id == office_id, Task.plan_year == year)
-    slots = set(session.scalars(select(Slot.code).join(Evidence).join(Task, Slot.task_id == Task.id).where(*mine)))
-    indicators = set(
-        session.scalars(
-            select(Indicator.code).join(IndicatorValue).join(Task, Indicator.task_id == Task.id).where(*mine)
-        )
-    )
-    tasks = set(session.scalars(select(Task.code).join(Slot, Slot.task_id == Task.id).join(Evidence).where(*mine)))
-    for row in (IndicatorValue, Reminder, Outbox):
-        told = select(Task.code).join(Period, Period.task_id == Task.id).join(row, row.period_id == Period.id)
-        tasks |= set(session.scalars(told.where(*mine)))
-    return Held(tasks, slots, indicators)
-
-
 def plan_import(session: Session, *, office_id: int, year: int, rows: Rows) -> ImportPlan:
     """The dry run: reads, changes nothing."""
     return _plan(session, office_id, year, rows)[0]
@@ -92,7 +64,7 @@ def _plan(session: Session, office_id: int, year: int, rows: Rows) -> tuple[Impo
         raise InvalidInput("year_invalid", field="year", low=FIRST_YEAR, high=LAST_YEAR)
     catalogue, problems = build(rows, department_codes(session, office_id))
     stored = stored_tasks(session, office_id, year)
-    held = _held(session, office_id, year)
+    held = traces.held(session, office_id, year)
     counts = (len(rows.tasks), len(rows.slots), len(rows.indicators))
     if catalogue is None:
         return ImportPlan(year, not stored, *counts, (), (), problems), None, held
@@ -141,6 +113,7 @@ def import_catalogue(
     session.flush()
     session.expire_all()
     prune(session, office_id, year)
+    events.owe_again(session, office_id, year)
     # The year's first catalogue makes the whole year; what is added later owes nothing for what is over.
     generated = generate_year(session, office_id=office_id, year=year, now=now, only_future=not plan.first)
     slots = session.scalars(select(Slot).where(Slot.id.in_(changed)).order_by(Slot.id))
@@ -188,12 +161,15 @@ def _apply(session: Session, office_id: int, year: int, catalogue: Catalogue, he
     }
     parts = _apply_parts(session, office_id, year, catalogue.parts)
     stored = {task.code: task for task in stored_tasks(session, office_id, year)}
-    for position, source in enumerate(catalogue.tasks):
+    order = places(list(stored), [source.code for source in catalogue.tasks])
+    for known in stored.values():
+        known.position = order[known.code]
+    for source in catalogue.tasks:
         task = stored.get(source.code)
         if task is None:
             task = Task(office_id=office_id, plan_year=year, code=source.code, slots=[], indicators=[])
             session.add(task)
-        _fill_task(task, source, position, parts[source.part], departments)
+        _fill_task(task, source, order[source.code], parts[source.part], departments)
         changed += _apply_slots(session, task, source.slots, held)
         _apply_indicators(session, task, source.indicators, held)
     kept = {source.code for source in catalogue.tasks}
@@ -209,15 +185,17 @@ def _apply(session: Session, office_id: int, year: int, catalogue: Catalogue, he
     return changed
 
 
-def _apply_parts(session: Session, office_id: int, year: int, sources: Iterable[PartSource]) -> dict[str, Part]:
+def _apply_parts(session: Session, office_id: int, year: int, sources: Sequence[PartSource]) -> dict[str, Part]:
     parts = {part.code: part for part in stored_parts(session, office_id, year)}
-    for position, source in enumerate(sources):
+    order = places(list(parts), [source.code for source in sources])
+    for source in sources:
         part = parts.get(source.code)
         if part is None:
             part = parts[source.code] = Part(office_id=office_id, plan_year=year, code=source.code)
             session.add(part)
         part.no_zh, part.title_zh, part.title_en = source.no_zh, source.title_zh, source.title_en
-        part.position = position
+    for code, part in parts.items():
+        part.position = order[code]
     return parts
 
 

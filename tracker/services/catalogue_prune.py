@@ -6,30 +6,21 @@ from sqlalchemy.orm import Session, selectinload
 from tracker.domain.calendar import WorkCalendar
 from tracker.domain.obligations import plan_obligations
 from tracker.domain.periods import plan_periods, rule_from_catalogue
-from tracker.models import (
-    IndicatorValue,
-    Obligation,
-    Outbox,
-    Period,
-    Reminder,
-    Slot,
-    Task,
-    evidence_obligation,
-    task_cooperation,
-)
+from tracker.models import Obligation, Period, Slot, Task, task_cooperation
+from tracker.queries import traces
 from tracker.queries.calendar import load_calendar
 from tracker.services.assessment import slot_rule
 
 
 def forget_slot(session: Session, slot: Slot) -> None:
-    """Deletes a slot that holds no evidence, with what it owed."""
+    """Deletes a slot that nothing names, with what it owed."""
     session.execute(delete(Obligation).where(Obligation.slot_id == slot.id))
     slot.task.slots.remove(slot)
     session.delete(slot)
 
 
 def forget_task(session: Session, task: Task) -> None:
-    """Deletes a task that has no history at all: no evidence, no value, no reminder."""
+    """Deletes a task that has no history at all: nothing names it or what it owed."""
     periods = select(Period.id).where(Period.task_id == task.id)
     session.flush()
     session.execute(delete(Obligation).where(Obligation.period_id.in_(periods)))
@@ -46,7 +37,7 @@ def forget_task(session: Session, task: Task) -> None:
 def prune(session: Session, office_id: int, year: int) -> None:
     """Periods and obligations that follow from no rule any more.
 
-    Without a trace they are deleted; with evidence or reminders they stay as history and owe nothing.
+    Without a trace (queries.traces) they are deleted; with one they stay as history and owe nothing.
     """
     calendar = load_calendar(session)
     tasks = session.scalars(
@@ -55,30 +46,14 @@ def prune(session: Session, office_id: int, year: int) -> None:
         .options(selectinload(Task.slots), selectinload(Task.periods).selectinload(Period.obligations))
     ).all()
     periods = [period for task in tasks for period in task.periods]
-    linked = _linked(session, [obligation.id for period in periods for obligation in period.obligations])
-    spoken_of = _spoken_of(session, [period.id for period in periods])
+    linked = traces.named(
+        session, "obligation", [obligation.id for period in periods for obligation in period.obligations]
+    )
+    spoken_of = traces.named(session, "period", [period.id for period in periods])
     for task in tasks:
         _prune_task(session, task, calendar, linked, spoken_of)
     session.flush()
     session.expire_all()
-
-
-def _linked(session: Session, obligation_ids: list[int]) -> set[int]:
-    found: set[int] = set()
-    for start in range(0, len(obligation_ids), 500):
-        chunk = obligation_ids[start : start + 500]
-        column = evidence_obligation.c.obligation_id
-        found |= set(session.scalars(select(column).where(column.in_(chunk))))
-    return found
-
-
-def _spoken_of(session: Session, period_ids: list[int]) -> set[int]:
-    found: set[int] = set()
-    for start in range(0, len(period_ids), 500):
-        chunk = period_ids[start : start + 500]
-        for row in (Reminder, Outbox, IndicatorValue):
-            found |= set(session.scalars(select(row.period_id).where(row.period_id.in_(chunk))))
-    return found
 
 
 def _prune_task(session: Session, task: Task, calendar: WorkCalendar, linked: set[int], spoken_of: set[int]) -> None:
@@ -92,6 +67,8 @@ def _prune_task(session: Session, task: Task, calendar: WorkCalendar, linked: se
     }
     numbers = {plan.period_no for plan in plans}
     for period in list(task.periods):
+        if period.ladder.startswith("event"):
+            continue  # follows from a registered event, not from the rule (services.events.owe_again)
         left = 0
         for obligation in list(period.obligations):
             if (period.period_no, obligation.slot_id, obligation.cycle_no) in wanted:

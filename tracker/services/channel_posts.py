@@ -6,9 +6,10 @@ commit, the message is posted once more after its lease; robots know no message 
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -19,7 +20,9 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
 from tracker.domain.channels import Target, wait_after
+from tracker.domain.mail import MailRules
 from tracker.domain.reminders import may_send
+from tracker.domain.telling import opens_mail
 from tracker.models import Channel, ChannelPost, Outbox, User
 from tracker.ports import ChannelMessage, Poster, PostRefused, SealBroken, Sealer
 from tracker.queries.calendar import load_calendar
@@ -58,17 +61,31 @@ class ChannelResult:
 @dataclass
 class _Pass:
     session: Session
-    poster: Poster
+    open_poster: OpenPoster
     sealer: Sealer
     now: datetime
     today: date
+    zone: ZoneInfo
+    rules: Mapping[int, MailRules]
     elapsed: Callable[[], timedelta]
     result: ChannelResult = field(default_factory=ChannelResult)
     lost: Counter[str] = field(default_factory=Counter)
 
+    @cached_property
+    def poster(self) -> Poster:
+        return self.open_poster()
+
     @property
     def instant(self) -> datetime:
         return self.now + max(self.elapsed(), timedelta(0))
+
+    def is_open(self, office_id: int, instant: datetime) -> bool:
+        """Whether anything of the office may leave at that instant of today."""
+        calendar, hour = load_calendar(self.session), self.rules[office_id].digest_at
+        return local_date(instant, self.zone) == self.today and may_send(instant, calendar, self.zone, digest_at=hour)
+
+    def digest_hour(self, office_id: int) -> datetime:
+        return datetime.combine(self.today, self.rules[office_id].digest_at, self.zone)
 
 
 def post_channels(
@@ -83,32 +100,27 @@ def post_channels(
 ) -> ChannelResult:
     """Posts what may be posted as of `now`. Commits channel by channel; one statement where there are no channels."""
     today = local_date(now, zone)
-    waiting = _waiting(session, now, today, zone)
+    ready = [channel for channel in due_channels(session, today) if not _rests(channel, now)]
+    if not ready:
+        session.rollback()
+        return ChannelResult()
+    this = _Pass(session, open_poster, sealer, now, today, zone, load_mail_rules(session), elapsed)
+    waiting = [channel for channel in ready if this.is_open(channel.office_id, now)]
     session.rollback()
     if not waiting:
         return ChannelResult()
-    this = _Pass(session, open_poster(), sealer, now, today, elapsed)
     _give_up_old(session, today, now)
     for channel in waiting:
+        if not this.is_open(channel.office_id, this.instant):  # a slow pass must not reach into the quiet hours
+            this.result.deferred += 1
+            continue
         try:
-            _serve(this, channel, render, zone)
+            _serve(this, channel, render)
         except Exception:  # one poisoned channel must not silence the others
             session.rollback()
             log.exception("channel %s could not be served", channel.id)
             this.result.failed += 1
     return this.result
-
-
-def _waiting(session: Session, now: datetime, today: date, zone: ZoneInfo) -> list[DueChannel]:
-    channels = [channel for channel in due_channels(session, today) if not _rests(channel, now)]
-    if not channels:
-        return []
-    calendar, rules = load_calendar(session), load_mail_rules(session)
-    return [
-        channel
-        for channel in channels
-        if may_send(now, calendar, zone, digest_at=rules[channel.office_id].digest_at)
-    ]  # fmt: skip
 
 
 def _rests(channel: DueChannel, now: datetime) -> bool:
@@ -132,8 +144,8 @@ def _give_up_old(session: Session, today: date, now: datetime) -> None:
     session.commit()
 
 
-def _serve(this: _Pass, channel: DueChannel, render: RenderShort, zone: ZoneInfo) -> None:
-    message = _message(this, channel, render, zone)
+def _serve(this: _Pass, channel: DueChannel, render: RenderShort) -> None:
+    message = _message(this, channel, render)
     this.session.rollback()
     if message is None:
         return
@@ -166,12 +178,15 @@ def _place(channel: DueChannel, target: Target | None) -> str:
     return (urlsplit(target.url).netloc if target is not None and target.url else "") or channel.kind
 
 
-def _message(this: _Pass, channel: DueChannel, render: RenderShort, zone: ZoneInfo) -> ChannelMessage | None:
-    """What the channel has to say; None for nothing. Changes nothing."""
+def _message(this: _Pass, channel: DueChannel, render: RenderShort) -> ChannelMessage | None:
+    """What the channel has to say; None for nothing, or for nothing that opens the message of the day. Changes
+    nothing.
+    """
     rows, people = news_for(this.session, channel, this.now, this.today)
     # Asked of copies: what is no longer so is settled by the mail's own pass.
-    true = settle_outdated(this.session, rows, people, now=this.now, zone=zone)
-    if not true:
+    true = settle_outdated(this.session, rows, people, now=this.now, zone=this.zone)
+    hour = this.digest_hour(channel.office_id)
+    if not any(opens_mail(row.kind, row.created_at, hour) for row in true):
         return None
     reader = people[channel.user_id] if channel.user_id is not None else _room(channel, true)
     lines = lines_for(this.session, [reader], {reader.id: true}, this.today)[reader.id]

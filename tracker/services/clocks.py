@@ -5,9 +5,9 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
-from tracker.domain.calendar import day_start, local_date
+from tracker.domain.calendar import WorkCalendar, day_start, local_date
 from tracker.domain.clocks import LADDER_OF, ClockKind, assess_clock
 from tracker.models import Clock
 from tracker.queries.calendar import load_calendar
@@ -54,6 +54,26 @@ def restart_clock(session: Session, clock: Clock, *, due: date, now: datetime, z
     clock.started_on, clock.due = local_date(now, zone), due
     reassess_clock(session, clock, today=local_date(now, zone), zone=zone)
     clock.next_attention_at = now
+
+
+def recompute(session: Session, before: WorkCalendar, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> int:
+    """Every running clock gives as many workdays by the calendar of today as it gave by `before`; how many moved.
+
+    The next sweep looks at all of them: their steps move even where their end does not.
+    """
+    calendar, today, moved = load_calendar(session), local_date(now, zone), 0
+    ticking = select(Clock).where(Clock.stopped_at.is_(None)).options(joinedload(Clock.notice)).order_by(Clock.id)
+    for clock in session.scalars(ticking).all():
+        due = calendar.add_workdays(clock.started_on, before.workdays_between(clock.started_on, clock.due))
+        if due != clock.due:
+            moved += 1
+            clock.due = due
+            if clock.notice is not None and clock.kind == ClockKind.REPORT:
+                clock.notice.due = due
+        reassess_clock(session, clock, today=today, zone=zone)
+        clock.next_attention_at = now
+    session.flush()
+    return moved
 
 
 def reassess_clock(session: Session, clock: Clock, *, today: date, zone: ZoneInfo = OFFICE_ZONE) -> None:

@@ -6,6 +6,7 @@ on the object are damaged and what they answered is red.
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, Protocol
@@ -18,7 +19,7 @@ from tracker.domain.facts import EvidenceState
 from tracker.domain.permissions import Action, Actor, Role
 from tracker.domain.telling import Kind
 from tracker.errors import Conflict, NotFound, Unavailable
-from tracker.models import Blob, Evidence, Finding, HoldBlob, Obligation, User, Version, evidence_obligation
+from tracker.models import Blob, Evidence, Finding, HoldBlob, Obligation, Removal, User, Version, evidence_obligation
 from tracker.ports import ObjectStore, StoredObject
 from tracker.queries.subjects import require
 from tracker.services import audit
@@ -28,6 +29,8 @@ from tracker.services.telling import tell
 
 TOLD = (Role.LEGAL_HEAD.value, Role.REVIEWER.value, Role.SYSADMIN.value)
 DAMAGED = EvidenceState.DAMAGED
+WRONG = ("changed", "missing")
+REMOVED = "removed"  # Blob.condition: services.removals
 CHUNK = 1 << 20
 
 
@@ -45,16 +48,21 @@ def open_findings(session: Session, blob_id: int) -> Sequence[Finding]:
     ).all()
 
 
-def report(session: Session, *, blob_id: int, kind: str, detail: dict[str, Any], now: datetime) -> Finding:
+def report(session: Session, *, blob_id: int, kind: str, detail: dict[str, Any], now: datetime) -> Finding | None:
     """Whoever meets an object that changed or is missing says so here; the same finding while it is open.
 
     Its versions become damaged, what they answer is judged anew, the legal office and the administrators are told,
-    the audit knows. `detail`: what was expected and found; must be JSON.
+    the audit knows. `detail`: `expected` and `found`, each {"sha256", "size", …} or None (not read); must be JSON.
+    None for bytes that were taken out on purpose: whoever misses them began before, and they stay removed.
     """
-    session.execute(update(Blob).where(Blob.id == blob_id).values(condition=kind))  # writers queue here
+    met = session.execute(
+        update(Blob).where(Blob.id == blob_id, Blob.condition != REMOVED).values(condition=kind)
+    )  # writers queue here
     blob = session.get(Blob, blob_id, populate_existing=True)
     if blob is None:
         raise NotFound("not_found")
+    if met.rowcount != 1:  # type: ignore[attr-defined]
+        return None
     for known in open_findings(session, blob_id):
         if known.kind == kind:
             return known
@@ -85,6 +93,20 @@ def report(session: Session, *, blob_id: int, kind: str, detail: dict[str, Any],
         )  # fmt: skip
     _reassess(session, versions, now)
     return finding
+
+
+def condition_of(session: Session, blob_id: int) -> str:
+    """What is known of an object's bytes, whatever its row says."""
+    known = [finding.kind for finding in open_findings(session, blob_id) if finding.kind in WRONG]
+    return known[-1] if known else "intact"
+
+
+def close_removed(session: Session, *, blob_id: int, now: datetime) -> list[int]:
+    """Bytes that were taken out on purpose are no finding any more: the ids of those that ended by it."""
+    found = open_findings(session, blob_id)
+    for finding in found:
+        finding.resolved_at, finding.resolution = now, REMOVED
+    return [finding.id for finding in found]
 
 
 def _tell(session: Session, office_id: int, finding_id: int, now: datetime) -> None:
@@ -123,7 +145,8 @@ def settle(
 ) -> list[Finding]:
     """The bytes are right again: its findings end, its versions return to the state they had.
 
-    `resolution`: healed (put back), returned (came back by itself). Nothing when nothing was open.
+    `resolution`: healed (put back), renewed (uploaded again), returned (came back by itself). Nothing when nothing was
+    open.
     """
     session.execute(update(Blob).where(Blob.id == blob_id).values(checked_at=now))  # writers queue here
     blob = session.get_one(Blob, blob_id, populate_existing=True)
@@ -141,9 +164,10 @@ def settle(
         former = before.get(str(version.id))
         if version.state == DAMAGED.value and former and can_transition(DAMAGED, EvidenceState(former)):
             version.state = _state_now(session, version, former)
-    # What was put on top of a spoilt object is a new version in the store: retention and holds are asked for again.
-    if resolution == "healed":
-        blob.locked_until = None
+    # What was put on top of a spoilt object, or in its place, is new to the store: retention and holds are asked for
+    # again.
+    if resolution in {"healed", "renewed"}:
+        blob.retention, blob.locked_until = "", None
         session.execute(
             update(HoldBlob).where(HoldBlob.blob_id == blob_id, HoldBlob.lifted_at.is_(None)).values(applied_at=None)
         )
@@ -177,9 +201,26 @@ def may_heal(session: Session, *, actor: Actor, blob_id: int) -> Blob:
     offices = set(session.scalars(select(Version.office_id).where(Version.blob_id == blob_id)))
     if offices and actor.office_id not in offices:
         raise NotFound("not_found")
-    if blob.condition == "removed":
+    if blob.condition == REMOVED:
         raise Conflict("object_removed")
     return blob
+
+
+def _demand_not_removed(session: Session, blob_id: int) -> None:
+    """Ends the caller's transaction."""
+    condition = session.scalar(select(Blob.condition).where(Blob.id == blob_id))
+    session.rollback()
+    if condition == REMOVED:
+        raise Conflict("object_removed")
+
+
+def _take_out_again(session: Session, store: ObjectStore, blob_id: int, key: str) -> None:
+    """A removal came to its end while the bytes were being put back; one that is under way still takes them itself."""
+    done = session.scalar(select(Removal.id).where(Removal.blob_id == blob_id, Removal.state == "done").limit(1))
+    session.rollback()
+    if done is not None:
+        with suppress(Conflict):  # locked by now: the nightly pass of removals tries again
+            store.remove(key)
 
 
 def heal(
@@ -199,9 +240,7 @@ def heal(
     Conflict("object_removed") for bytes that were taken out on purpose.
     """
     blob_id, key, wanted = blob.id, blob.object_key, (blob.sha256, blob.sm3, blob.size)
-    if blob.condition == "removed":
-        raise Conflict("object_removed")
-    session.rollback()
+    _demand_not_removed(session, blob_id)
     with source.open(wanted[0]) as copy, TemporaryFile() as spool:
         sha256 = hashlib.sha256()
         while chunk := copy.read(CHUNK):
@@ -210,11 +249,13 @@ def heal(
         if sha256.hexdigest() != wanted[0]:
             raise Unavailable("copy_damaged", sha256=wanted[0])
         spool.seek(0)
+        _demand_not_removed(session, blob_id)  # minutes may have passed
         stored: StoredObject = store.put_as(key, spool)
     if (stored.sha256, stored.sm3, stored.size) != wanted:
         raise Unavailable("copy_damaged", sha256=wanted[0])
     write(session)
-    if session.get_one(Blob, blob_id, populate_existing=True).condition == "removed":
+    if session.get_one(Blob, blob_id, populate_existing=True).condition == REMOVED:
+        _take_out_again(session, store, blob_id, key)
         raise Conflict("object_removed")
     return settle(session, blob_id=blob_id, resolution="healed", now=now, actor=actor, address=address)
 

@@ -228,6 +228,27 @@ def _judge_unread(
         _note(session, look, result, now)
 
 
+def judge(store: ObjectStore, wanted: Wanted) -> Look:
+    """What is to be thought of an object that somebody else met: intact, changed, missing, or down (nothing is known).
+
+    Read again, twice where it is wrong; one that does not come from a store that serves everything else is changed.
+    """
+    look = look_at(store, wanted)
+    if look.kind != "unread":
+        return look
+    return Look(wanted, "changed" if serves(store) else "down")
+
+
+def as_detail(look: Look, met_by: str = "") -> dict[str, Any]:
+    """What a finding keeps of a look. `met_by`: who came upon it when it was not the check itself."""
+    wanted = look.wanted
+    expected: dict[str, Any] = {"sha256": wanted.sha256, "size": wanted.size}
+    if wanted.sm3:
+        expected["sm3"] = wanted.sm3
+    found = vars(look.found) if look.found else None
+    return ({"met_by": met_by} if met_by else {}) | {"expected": expected, "found": found}
+
+
 def serves(store: ObjectStore) -> bool:
     """Whether what was put can be read, just now."""
     key, content = CANARY
@@ -262,9 +283,7 @@ def _note(session: Session, look: Look, result: CheckResult, now: datetime) -> N
         result.returned += bool(custody.settle(session, blob_id=blob.id, resolution="returned", now=now))
     else:
         kind = "changed" if look.kind == "unread" else look.kind
-        expected = {"sha256": wanted.sha256, "sm3": wanted.sm3, "size": wanted.size}
-        found = vars(look.found) if look.found else None
-        custody.report(session, blob_id=blob.id, kind=kind, detail={"expected": expected, "found": found}, now=now)
+        custody.report(session, blob_id=blob.id, kind=kind, detail=as_detail(look), now=now)
         blob.checked_at = now
         (result.changed if kind == "changed" else result.missing).append(wanted.sha256)
     session.commit()
@@ -289,6 +308,9 @@ def known_keys(session: Session, keys: Sequence[str]) -> set[str]:
     found: set[str] = {key for key in keys if key.startswith(OURS)}
     for column in (Blob.object_key, Rendition.object_key, Package.plan_key, Upload.object_key):
         found.update(session.scalars(select(column).where(column.in_(keys))))
+    # Spoilt once, and replaced by another object (services.renewing): it is known, and swept when the store lets go.
+    replaced = select(Finding.object_key).where(Finding.object_key.in_(keys), Finding.blob_id.is_not(None))
+    found.update(session.scalars(replaced))
     return found
 
 

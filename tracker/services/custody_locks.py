@@ -2,13 +2,17 @@
 
 The pass is made of small steps, each of which may be repeated: the store is asked first, then the row says so. A
 store that cannot lock is no error: the classes are still worked out, and the custody page says what is missing.
+
+What is new is asked for once, by the next pass; what the store refused then, and whatever else has changed, is the
+business of the walk, which begins at night and looks at every object. A pass that has used up its time leaves a mark
+(in its JobRun) and the next one goes on from there: one object that is refused for ever holds up no other.
 """
 
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,6 +38,23 @@ OVERLAP = timedelta(minutes=30)  # what was handed in while the last pass ran is
 
 
 @dataclass
+class Mark:
+    """How far the passes have come; kept as the result of the last one."""
+
+    since: str = ""  # what was handed in before that instant (ISO) has been looked at; "": nothing yet
+    upto: str = ""  # what `since` will be when the look at what is new has come to its end
+    new: int = 0  # object after which the look at what is new goes on; 0: from the first
+    place: list[int] = field(default_factory=list)  # hold and object after which placing goes on
+    lift: list[int] = field(default_factory=list)
+    walk: int | None = None  # object after which the walk over everything goes on; None: none is under way
+    walks: int = 0  # that have begun, so that each of them asks the store about another part of the locks
+
+    @property
+    def seen_until(self) -> datetime | None:
+        return datetime.fromisoformat(self.since) if self.since else None
+
+
+@dataclass
 class LockResult:
     """What one pass did. `locks`: whether the store can."""
 
@@ -43,11 +64,12 @@ class LockResult:
     lifted: int = 0
     came_under: int = 0  # objects that came under a hold that was there before
     lost: int = 0  # locks and holds that the rows know of and the store does not: asked for again
-    failed: int = 0
+    failed: int = 0  # refused by a store that answers
     store_down: bool = False
+    mark: Mark = field(default_factory=Mark)
 
     def as_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
+        return vars(self) | {"mark": vars(self.mark)}
 
 
 def services_of(session: Session, blob_ids: Collection[int], zone: ZoneInfo = OFFICE_ZONE) -> dict[int, list[Service]]:
@@ -75,91 +97,153 @@ def apply(
     longest: timedelta = timedelta(minutes=3),
     everything: bool = False,
 ) -> LockResult:
-    """One pass as of `now`; commits as it goes. `everything`: every object is looked at, not only what is new."""
-    result = LockResult()
+    """One pass as of `now`; commits as it goes. `everything`: a walk over every object begins, if none is under way."""
+    result = LockResult(mark=_last_mark(session))
+    mark = result.mark
+    if everything and mark.walk is None:
+        mark.walk, mark.walks = 0, mark.walks + 1
     try:
         result.locks = store.abilities().locks
     except Unavailable:
         result.store_down = True
         return result
     result.came_under = _come_under(session)
-    if everything and result.locks:
-        _verify(session, store, result, now, local_date(now, zone))
-    since = None if everything else _last_pass(session)
-    after = 0
-    while elapsed() < longest and not result.store_down:
-        page = _unlocked(session, after, since)
-        if not page:
-            break
-        after = page[-1][0]
-        _retain(session, store, page, result, now, zone)
-    if result.locks and not result.store_down:
-        _hold(session, store, result, now, elapsed, longest)
+
+    def has_time(share: float) -> Callable[[], bool]:
+        """Nothing may take all of the time from what comes after it."""
+        return lambda: elapsed() < longest * share and not result.store_down
+
+    if result.locks:
+        _hold(session, store, result, now, has_time(0.4))
+    _look_at_new(session, store, result, now, zone, has_time(0.8))
+    _walk(session, store, result, now, zone, has_time(1))
     return result
 
 
-def _last_pass(session: Session) -> datetime | None:
-    """When the last pass that ended well began, less an overlap; None: never, look at everything."""
-    began = session.scalar(
-        select(JobRun.started_at)
+def _last_mark(session: Session) -> Mark:
+    """Where the last pass that ended well stopped."""
+    found = session.scalar(
+        select(JobRun.result)
         .where(JobRun.job == "custody_locks", JobRun.finished_at.is_not(None), JobRun.error == "")
         .order_by(JobRun.id.desc())
         .limit(1)
     )
-    return began - OVERLAP if began else None
+    session.rollback()
+    kept = (found or {}).get("mark", {})
+    return Mark(**{one.name: kept[one.name] for one in fields(Mark) if one.name in kept})
+
+
+def _answers(store: ObjectStore) -> bool:
+    """Whether it was this object that was refused, or the store does not answer at all."""
+    try:
+        store.ready()
+    except Unavailable:
+        return False
+    return True
 
 
 # -- retention ---------------------------------------------------------------------------------------------------------
 
 
-def _unlocked(session: Session, after: int, since: datetime | None) -> list[tuple[int, str, datetime | None, str]]:
-    """(id, key, locked until, class) of objects in use that were never locked, or were handed in again since."""
+Row = tuple[int, str, datetime | None, str, bool]  # id, key, locked until, class, whether a hold was placed on it
+
+
+def _page(session: Session, after: int, *conditions: ColumnElement[bool]) -> list[Row]:
+    """Objects in use, in the order of their ids."""
     bound = select(Version.id).where(Version.blob_id == Blob.id, Version.state.in_(BINDING))
-    wanted: ColumnElement[bool] = bound.exists()
-    if since is not None:
-        wanted = or_(Blob.locked_until.is_(None) & bound.exists(), bound.where(Version.submitted_at >= since).exists())
+    held = (
+        select(HoldBlob.blob_id)
+        .join(Hold, Hold.id == HoldBlob.hold_id)
+        .where(HoldBlob.blob_id == Blob.id, HoldBlob.applied_at.is_not(None), HoldBlob.lifted_at.is_(None))
+        .where(Hold.released_at.is_(None))
+    )
     found = (
-        select(Blob.id, Blob.object_key, Blob.locked_until, Blob.retention)
-        .where(Blob.id > after, Blob.condition == "intact", wanted)
+        select(Blob.id, Blob.object_key, Blob.locked_until, Blob.retention, held.exists())
+        .where(Blob.id > after, Blob.condition == "intact", bound.exists(), *conditions)
         .order_by(Blob.id)
         .limit(PAGE)
     )
-    rows = [(row[0], row[1], row[2], row[3]) for row in session.execute(found)]
+    rows = [(row[0], row[1], row[2], row[3], bool(row[4])) for row in session.execute(found)]
     session.rollback()
     return rows
+
+
+def _look_at_new(
+    session: Session, store: ObjectStore, result: LockResult, now: datetime, zone: ZoneInfo, go_on: Callable[[], bool]
+) -> None:
+    """Objects whose class nobody has worked out yet, and those that were handed in once more since."""
+    mark = result.mark
+    again = select(Version.blob_id).where(Version.state.in_(BINDING), Version.blob_id.is_not(None))
+    if mark.seen_until is not None:
+        again = again.where(Version.submitted_at >= mark.seen_until - OVERLAP)
+    if mark.new == 0:
+        mark.upto = now.isoformat()
+    while go_on():
+        page = _page(session, mark.new, or_(Blob.retention == "", Blob.id.in_(again)))
+        mark.new = _retain(session, store, page, mark.new, result, now, zone, go_on)
+        if len(page) < PAGE and (not page or mark.new == page[-1][0]):
+            mark.since, mark.new = mark.upto, 0
+            return
+
+
+def _walk(
+    session: Session, store: ObjectStore, result: LockResult, now: datetime, zone: ZoneInfo, go_on: Callable[[], bool]
+) -> None:
+    """Every object once: classes change, locks run out, and does the store keep what it promised?
+
+    It is asked about a part of the locks in each walk, about all of them in CYCLE walks.
+    """
+    mark = result.mark
+    while mark.walk is not None and go_on():
+        page, seen = _page(session, mark.walk), []
+        for row in page:
+            found = _verified(session, store, row, result, now) if go_on() else None
+            if found is None:
+                break
+            seen.append(found)
+        mark.walk = _retain(session, store, seen, mark.walk, result, now, zone, go_on)
+        if len(page) < PAGE and (not page or mark.walk == page[-1][0]):
+            mark.walk = None
 
 
 def _retain(
     session: Session,
     store: ObjectStore,
-    page: Sequence[tuple[int, str, datetime | None, str]],
+    page: Sequence[Row],
+    after: int,
     result: LockResult,
     now: datetime,
     zone: ZoneInfo,
-) -> None:
-    services = services_of(session, [row[0] for row in page], zone)
+    go_on: Callable[[], bool],
+) -> int:
+    """Class and lock of each object; the id of the last that was dealt with."""
+    services = services_of(session, [row[0] for row in page], zone) if page else {}
     session.rollback()
     today = local_date(now, zone)
     done: list[tuple[int, Keeping, datetime | None]] = []
-    for blob_id, key, locked_until, known in page:
+    for blob_id, key, locked_until, known, _held in page:
         wanted = keeping(services.get(blob_id, ()), today, zone)
         if wanted is None:
+            after = blob_id
             continue
         until = locked_until
-        if result.locks and lock_is_due(locked_until, wanted, today, zone):
+        # A term that is over is nothing that a store could be asked for.
+        if result.locks and wanted.until > now and lock_is_due(locked_until, wanted, today, zone):
+            if not go_on():
+                break
             try:
                 until = store.retain(key, wanted.until).until
                 result.retained += 1
-            except Unavailable:
-                result.store_down = True
-                break
-            except (NotFound, Conflict) as error:  # the custody check will find what is missing
-                log.warning("no retention on %s: %s", key, error.code)
+            except (NotFound, Conflict, Unavailable) as error:
+                if isinstance(error, Unavailable) and not _answers(store):
+                    result.store_down = True
+                    break
+                # Of this object alone. Its class is kept; the next walk asks again, custody finds what is missing.
+                log.warning("no retention on %s: %s %s", key, error.code, error.data.get("reason", ""))
                 result.failed += 1
-                continue
-        elif known == wanted.retention:
-            continue
-        done.append((blob_id, wanted, until))
+        after = blob_id
+        if (until, wanted.retention) != (locked_until, known):
+            done.append((blob_id, wanted, until))
     if done:
         write(session)
         for blob_id, wanted, until in done:
@@ -167,46 +251,40 @@ def _retain(
                 update(Blob).where(Blob.id == blob_id).values(retention=wanted.retention.value, locked_until=until)
             )
         session.commit()
+    return after
 
 
-def _verify(session: Session, store: ObjectStore, result: LockResult, now: datetime, today: date) -> None:
-    """Does the store keep what it promised? A part of the objects each night, all of them in CYCLE nights."""
-    held = (
-        select(HoldBlob.blob_id)
-        .join(Hold, Hold.id == HoldBlob.hold_id)
-        .where(HoldBlob.blob_id == Blob.id, HoldBlob.applied_at.is_not(None), HoldBlob.lifted_at.is_(None))
-        .where(Hold.released_at.is_(None))
+def _verified(session: Session, store: ObjectStore, row: Row, result: LockResult, now: datetime) -> Row | None:
+    """The row, without its lock where the store does not keep it: that is asked for again. None: the store is down."""
+    blob_id, key, until, known, is_under = row
+    if not result.locks or until is None or blob_id % CYCLE != result.mark.walks % CYCLE:
+        return row
+    try:
+        lock = store.lock(key)
+    except NotFound:
+        return row  # the custody check will find it
+    except Unavailable:
+        if _answers(store):
+            result.failed += 1
+            return row
+        result.store_down = True
+        return None
+    shorter = lock.until is None or lock.until < until - timedelta(seconds=1)
+    if not shorter and (lock.held or not is_under):
+        return row
+    result.lost += 1
+    write(session)
+    if shorter:
+        session.execute(update(Blob).where(Blob.id == blob_id).values(locked_until=None))
+    session.execute(
+        update(HoldBlob).where(HoldBlob.blob_id == blob_id, HoldBlob.lifted_at.is_(None)).values(applied_at=None)
     )
-    rows = session.execute(
-        select(Blob.id, Blob.object_key, Blob.locked_until, held.exists())
-        .where(Blob.locked_until.is_not(None), Blob.condition == "intact", Blob.id % CYCLE == today.toordinal() % CYCLE)
-        .order_by(Blob.id)
-    )
-    known = [(blob_id, key, until, is_under) for blob_id, key, until, is_under in rows if until is not None]
-    session.rollback()
-    for blob_id, key, until, is_under in known:
-        try:
-            lock = store.lock(key)
-        except Unavailable:
-            result.store_down = True
-            return
-        except NotFound:
-            continue  # the custody check will find it
-        shorter = lock.until is None or lock.until < until - timedelta(seconds=1)
-        if not shorter and (lock.held or not is_under):
-            continue
-        result.lost += 1
-        write(session)
-        if shorter:
-            session.execute(update(Blob).where(Blob.id == blob_id).values(locked_until=None))
-        session.execute(
-            update(HoldBlob).where(HoldBlob.blob_id == blob_id, HoldBlob.lifted_at.is_(None)).values(applied_at=None)
-        )
-        audit.record(
-            session, now=now, actor=None, action="custody.lock_lost", subject="blob", subject_id=blob_id,
-            office_id=None, key=key, wanted=until, found=lock.until, held=lock.held,
-        )  # fmt: skip
-        session.commit()
+    audit.record(
+        session, now=now, actor=None, action="custody.lock_lost", subject="blob", subject_id=blob_id,
+        office_id=None, key=key, wanted=until, found=lock.until, held=lock.held,
+    )  # fmt: skip
+    session.commit()
+    return (blob_id, key, None if shorter else until, known, is_under)
 
 
 # -- legal hold --------------------------------------------------------------------------------------------------------
@@ -320,14 +398,7 @@ def _active(blob_id: int) -> ColumnElement[bool]:
     return (HoldBlob.blob_id == blob_id) & HoldBlob.lifted_at.is_(None) & Hold.released_at.is_(None)
 
 
-def _hold(
-    session: Session,
-    store: ObjectStore,
-    result: LockResult,
-    now: datetime,
-    elapsed: Callable[[], timedelta],
-    longest: timedelta,
-) -> None:
+def _hold(session: Session, store: ObjectStore, result: LockResult, now: datetime, go_on: Callable[[], bool]) -> None:
     wanted = (
         select(HoldBlob.hold_id, HoldBlob.blob_id, Blob.object_key)
         .join(Hold, Hold.id == HoldBlob.hold_id)
@@ -336,26 +407,43 @@ def _hold(
     )
     place = wanted.where(HoldBlob.applied_at.is_(None), Hold.released_at.is_(None))
     lift = wanted.where(Hold.released_at.is_not(None))
-    for query, step in ((place, _place), (lift, _lift)):
-        after = (0, 0)
-        while elapsed() < longest and not result.store_down:
-            later = (HoldBlob.hold_id > after[0]) | ((HoldBlob.hold_id == after[0]) & (HoldBlob.blob_id > after[1]))
-            page = session.execute(query.where(later).order_by(HoldBlob.hold_id, HoldBlob.blob_id).limit(PAGE)).all()
-            session.rollback()
-            if not page:
-                break
-            after = (page[-1][0], page[-1][1])
-            for hold_id, blob_id, key in page:
-                try:
-                    step(session, store, hold_id, blob_id, key, result, now)
-                except Unavailable:
-                    session.rollback()
+    mark = result.mark
+    mark.place = _each_hold(session, store, place, _place, mark.place, result, now, go_on)
+    mark.lift = _each_hold(session, store, lift, _lift, mark.lift, result, now, go_on)
+
+
+def _each_hold(
+    session: Session,
+    store: ObjectStore,
+    query: Any,
+    step: Callable[..., None],
+    after: list[int],
+    result: LockResult,
+    now: datetime,
+    go_on: Callable[[], bool],
+) -> list[int]:
+    """One step for each row from the one after `after` on; where to go on the next time ([]: from the first)."""
+    while go_on():
+        hold_id, blob_id = after or (0, 0)
+        later = (HoldBlob.hold_id > hold_id) | ((HoldBlob.hold_id == hold_id) & (HoldBlob.blob_id > blob_id))
+        page = session.execute(query.where(later).order_by(HoldBlob.hold_id, HoldBlob.blob_id).limit(PAGE)).all()
+        session.rollback()
+        if not page:
+            return []
+        for hold_id, blob_id, key in page:
+            if not go_on():
+                return after
+            try:
+                step(session, store, hold_id, blob_id, key, result, now)
+            except (NotFound, Conflict, Unavailable) as error:
+                session.rollback()
+                if isinstance(error, Unavailable) and not _answers(store):
                     result.store_down = True
-                    return
-                except (NotFound, Conflict) as error:
-                    session.rollback()
-                    log.warning("no hold on %s: %s", key, error.code)
-                    result.failed += 1
+                    return after
+                log.warning("no hold on %s: %s %s", key, error.code, error.data.get("reason", ""))
+                result.failed += 1
+            after = [hold_id, blob_id]
+    return after
 
 
 def _place(

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, bindparam, func, or_, select, update
@@ -24,6 +25,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.calendar import local_date
 from tracker.domain.mail import State, back_off, refusal
 from tracker.domain.reminders import may_send
+from tracker.domain.telling import WAITING
 from tracker.models import Digest, Office, Outbox, User
 from tracker.ports import Mailer, MailRefused
 from tracker.queries.calendar import forget_calendar, load_calendar
@@ -31,7 +33,7 @@ from tracker.queries.mail_rules import load_mail_rules
 from tracker.services import mailboxes
 from tracker.services.assessment import OFFICE_ZONE
 from tracker.services.jobs import write
-from tracker.services.letters import DeliveryResult, Pass, Ready, Render, Rendered, make_ready, rests
+from tracker.services.letters import LEASE, DeliveryResult, Pass, Ready, Render, Rendered, make_ready, rests
 from tracker.services.standing_in import spread
 
 __all__ = ["DeliveryResult", "Render", "Rendered", "deliver"]
@@ -39,7 +41,6 @@ __all__ = ["DeliveryResult", "Render", "Rendered", "deliver"]
 log = logging.getLogger(__name__)
 
 CHUNK = 50  # people whose mails are made at once
-LEASE = timedelta(minutes=10)  # an unfinished attempt may be taken over after this
 LOST_LINES = 2  # so many broken connections in a row end the pass
 
 
@@ -121,18 +122,34 @@ def _reopen_old(session: Session, today: date, now: datetime) -> None:
 
 
 def _waiting(this: Pass, open_to: set[int]) -> list[tuple[int, int]]:
-    """(office, person) of those who may be written to now, who waits longest first; the others are counted."""
+    """(office, person) of those who may be written to now; the others are counted.
+
+    Who waits longest comes first, but after all whom nobody has tried yet: what is refused again and again must not
+    use up the hour's mails.
+    """
     held = and_(Digest.recipient_id == User.id, Digest.local_date == this.today)
+    tried = func.coalesce(Digest.attempts, 0)
     rows = this.session.execute(
-        select(User.office_id, User.id, Digest.state, Digest.lease_until, Digest.retry_at)
+        select(
+            User.office_id, User.id, Digest.state, Digest.lease_until, Digest.retry_at,
+            func.count().filter(Outbox.kind.not_in(WAITING)).label("pressing"),
+            func.min(Outbox.created_at).label("oldest"),
+        )
         .join(Outbox, Outbox.recipient_id == User.id)
         .outerjoin(Digest, held)
         .where(Outbox.settled_at.is_(None), Outbox.created_at <= this.now)
-        .group_by(User.office_id, User.id, Digest.state, Digest.lease_until, Digest.retry_at)
-        .order_by(func.min(Outbox.id))
-    ).all()
+        .group_by(User.office_id, User.id, Digest.state, Digest.lease_until, Digest.retry_at, Digest.attempts)
+        .order_by(tried, func.min(Outbox.id))
+    ).all()  # fmt: skip
     this.session.rollback()
-    found = [(row.office_id, row.id) for row in rows if row.office_id in open_to and not rests(row, this.now)]
+
+    def opens(row: Any) -> bool:
+        """As `opens_mail` says of each row."""
+        return row.state is not None or row.pressing or row.oldest <= this.digest_hour(row.office_id)
+
+    found = [
+        (row.office_id, row.id) for row in rows if row.office_id in open_to and not rests(row, this.now) and opens(row)
+    ]
     this.result.deferred += len(rows) - len(found)
     return found
 
@@ -151,30 +168,30 @@ class Attempt:
 
 
 def _send_all(this: Pass, mailer: Mailer, waiting: Sequence[tuple[int, int]]) -> None:
-    """Chunk by chunk, each of one office; ends when the server is gone."""
+    """Chunk by chunk, each of one office; ends when the server is gone, or the office's quiet hours begin."""
     by_office: dict[int, list[int]] = {}
     for office_id, person_id in waiting:
         by_office.setdefault(office_id, []).append(person_id)
     for office_id, people in by_office.items():
-        while people and this.lost < LOST_LINES:
-            _send_chunk(this, mailer, deque(make_ready(this, office_id, people[:CHUNK])))
+        while people and this.lost < LOST_LINES and this.is_open(office_id):
+            _send_chunk(this, mailer, office_id, deque(make_ready(this, office_id, people[:CHUNK])))
             del people[:CHUNK]
         this.result.deferred += len(people)
 
 
-def _send_chunk(this: Pass, mailer: Mailer, letters: deque[Ready]) -> None:
+def _send_chunk(this: Pass, mailer: Mailer, office_id: int, letters: deque[Ready]) -> None:
     write(this.session)
-    letter = _take_next(this, letters)
+    letter = _take_next(this, office_id, letters)
     this.session.commit()  # the attempt is on record before it is made
     while letter is not None:
         attempt = _attempt(mailer, letter)
         this.lost = this.lost + 1 if attempt.lost else 0
         write(this.session)
         _record(this, letter, attempt)
-        letter = _take_next(this, letters) if this.lost < LOST_LINES else None
+        letter = _take_next(this, office_id, letters)
         this.session.commit()
     if letters:
-        log.warning("mail server does not answer")
+        log.warning("mail server does not answer" if this.lost >= LOST_LINES else "the hours of the mail are over")
         write(this.session)
         connection = this.session.connection()
         for left in letters:
@@ -183,8 +200,10 @@ def _send_chunk(this: Pass, mailer: Mailer, letters: deque[Ready]) -> None:
         this.result.deferred += len(letters)
 
 
-def _take_next(this: Pass, letters: deque[Ready]) -> Ready | None:
-    """The next letter that is still ours, marked as being sent; does not commit."""
+def _take_next(this: Pass, office_id: int, letters: deque[Ready]) -> Ready | None:
+    """The next letter that is still ours, marked as being sent; none when the pass is to end. Does not commit."""
+    if this.lost >= LOST_LINES or not this.is_open(office_id):
+        return None
     connection = this.session.connection()
     while letters:
         letter = letters.popleft()
@@ -221,7 +240,7 @@ def _record(this: Pass, letter: Ready, attempt: Attempt) -> None:
         return
     digest = this.session.get_one(Digest, letter.id, populate_existing=True)
     digest.last_error, digest.transport = attempt.answer[:2000], attempt.transport[:120]
-    digest.lease_until, digest.retry_at = None, None
+    digest.retry_at = None  # `lease_until` stays: the hourly cap reads from it when this try was made
     refused = attempt.refused
     digest.state = _state_after(this, digest, refused)
     if digest.state == State.DEFERRED:

@@ -121,11 +121,12 @@ def finish(
 ) -> Drill:  # fmt: skip
     """结束: a clock that still runs ends as not found; what was never asked for stays open. Conflict("drill_over")."""
     drill = _drill(session, actor, drill_id)
+    drill.note = _words(note)  # first: the last clock that is stopped below ends the drill with it
     for item in drill.items:
         if item.asked_at is not None and not item.outcome:
             give_up(session, actor=actor, drill_id=drill_id, position=item.position, now=now, zone=zone,
                     address=address)  # fmt: skip
-    _end(session, drill, now, actor, address, _words(note))
+    _end(session, drill, now, actor, address)
     return drill
 
 
@@ -178,17 +179,17 @@ def _gaps(session: Session, drill: Drill, code: str, now: datetime, zone: ZoneIn
 def _finish_if_done(session: Session, drill: Drill, now: datetime, actor: Actor, address: str) -> None:
     left = session.scalar(select(func.count()).where(DrillItem.drill_id == drill.id, DrillItem.outcome == ""))
     if not left:
-        _end(session, drill, now, actor, address, drill.note)
+        _end(session, drill, now, actor, address)
 
 
-def _end(session: Session, drill: Drill, now: datetime, actor: Actor, address: str, note: str) -> None:
+def _end(session: Session, drill: Drill, now: datetime, actor: Actor, address: str) -> None:
     if drill.finished_at is not None:
         return
-    drill.finished_at, drill.note = now, note
+    drill.finished_at = now
     session.flush()
     ended = [outcome for (outcome,) in session.execute(select(DrillItem.outcome).where(DrillItem.drill_id == drill.id))]
     _note(
-        session, drill, actor, "finished", now, address, note=note,
+        session, drill, actor, "finished", now, address, note=drill.note,
         **{name or "open": ended.count(name) for name in sorted(set(ended))},
     )  # fmt: skip
 

@@ -13,10 +13,12 @@ from tracker.domain.facts import RefreshCycle
 from tracker.domain.permissions import Action, Actor
 from tracker.errors import Conflict, InvalidInput, NotFound
 from tracker.models import Event, Obligation, Period, Task
+from tracker.queries import traces
 from tracker.queries.calendar import load_calendar
 from tracker.queries.subjects import require, task_subject
 from tracker.services import audit
 from tracker.services.assessment import OFFICE_ZONE, reassess
+from tracker.services.notices import settle_waived
 from tracker.services.requests import cancel_zero_reports
 
 
@@ -92,37 +94,71 @@ def _set_dates(event: Event, calendar: WorkCalendar) -> bool:
 
 
 def _owe(session: Session, event: Event) -> None:
-    """Every slot that is asked for per event, once for this one."""
+    """Every slot that is asked for per event, once for this one; what is owed already takes the slot's terms."""
     period = event.period
     assert period.overdue_after is not None
     start, end = dated_between(period.plan_year, period.overdue_after)
+    known = {obligation.slot_id: obligation for obligation in period.obligations}
     for slot in event.task.slots:
-        if slot.refresh_cycle == RefreshCycle.PER_EVENT:
-            session.add(
-                Obligation(
-                    office_id=period.office_id, period=period, slot_id=slot.id, cycle_no=period.period_no,
-                    start=start, end=end, due=period.due, required=slot.required, min_count=slot.min_count,
-                )
+        if slot.refresh_cycle != RefreshCycle.PER_EVENT:
+            continue
+        obligation = known.get(slot.id)
+        if obligation is None:
+            obligation = Obligation(
+                office_id=period.office_id, period=period, slot_id=slot.id, cycle_no=period.period_no, start=start,
+                end=end, due=period.due,
             )  # fmt: skip
+            session.add(obligation)
+        obligation.required, obligation.min_count = slot.required, slot.min_count
+
+
+def owe_again(session: Session, office_id: int, year: int) -> None:
+    """Open events owe what their tasks' slots ask for after a change of the catalogue; the caller judges them anew.
+
+    A complete or cancelled event keeps what it was judged by.
+    """
+    events = session.scalars(
+        select(Event)
+        .join(Period, Period.id == Event.period_id)
+        .join(Task, Task.id == Event.task_id)
+        .where(Event.office_id == office_id, Period.plan_year == year, Task.active.is_(True))
+        .where(Period.complete.is_(False), Event.cancelled_at.is_(None))
+        .options(
+            joinedload(Event.period).selectinload(Period.obligations), joinedload(Event.task).selectinload(Task.slots)
+        )
+    ).all()
+    owed = [obligation for event in events for obligation in event.period.obligations]
+    kept = traces.named(session, "obligation", [obligation.id for obligation in owed])
+    for event in events:
+        asked = {slot.id for slot in event.task.slots if slot.refresh_cycle == RefreshCycle.PER_EVENT}
+        for obligation in list(event.period.obligations):
+            if obligation.slot_id in asked:
+                continue
+            if obligation.id in kept:
+                obligation.required = False
+            else:
+                session.delete(obligation)
+        _owe(session, event)
+    session.flush()
+    session.expire_all()
 
 
 def recompute(session: Session, years: Sequence[int], *, now: datetime) -> int:
     """Open events of these plan years by the calendar of today; how many deadlines moved.
 
-    What was extended by law keeps its date.
+    What was extended by law keeps its date. All are judged anew: the days of their steps move by themselves.
     """
     calendar = load_calendar(session)
     events = session.scalars(
         select(Event)
         .join(Period, Period.id == Event.period_id)
-        .where(Period.plan_year.in_(years), Period.complete.is_(False), Period.extended_to.is_(None))
-        .where(Event.cancelled_at.is_(None))
+        .where(Period.plan_year.in_(years), Period.complete.is_(False), Event.cancelled_at.is_(None))
         .options(joinedload(Event.period))
     ).all()
-    moved = [event.period_id for event in events if _set_dates(event, calendar)]
+    moved = sum(event.period.extended_to is None and _set_dates(event, calendar) for event in events)
     session.flush()
-    reassess(session, moved, now=now)
-    return len(moved)
+    reassess(session, [event.period_id for event in events], now=now)
+    return moved
 
 
 def cancel(session: Session, *, actor: Actor, event_id: int, reason: str, now: datetime, address: str = "") -> Event:
@@ -140,6 +176,7 @@ def cancel(session: Session, *, actor: Actor, event_id: int, reason: str, now: d
         raise InvalidInput("reason_required", field="reason")
     event.cancelled_at, event.cancel_reason, event.period.waived = now, reason, True
     session.flush()
+    settle_waived(session, event.period, now=now)
     reassess(session, [event.period_id], now=now)
     audit.record(
         session, now=now, actor=actor, action="event.cancelled", subject="event", subject_id=event.id,

@@ -19,9 +19,11 @@ from tracker.models import Blob, Evidence, Obligation, Version
 from tracker.ports import StoredObject
 from tracker.queries.calendar import load_calendar
 from tracker.queries.catalogue import summary_until
+from tracker.queries.office_rules import load_rules, require_submit
 from tracker.queries.subjects import evidence_subject, require, task_subject
 from tracker.services import audit, renditions
 from tracker.services.assessment import OFFICE_ZONE, periods_of_slot, reassess
+from tracker.services.same_bytes import lock_bytes, refuse_again, refuse_known
 
 # More than this many slots answered by one file makes the reviewer look twice (rules.md 6, re-use 3).
 SHARED_LIMIT = 3
@@ -116,8 +118,8 @@ def attach(
 ) -> Version:
     """A draft version for stored bytes: a new item, or the next version of `evidence_id`.
 
-    Identical bytes already given for the same slot are marked (`duplicate_of`); as the answer
-    to a return they are refused: InvalidInput("same_as_returned").
+    Identical bytes already given for the same slot are marked (`duplicate_of`); what the item itself
+    holds is refused: InvalidInput("same_as_returned"), ("same_as_voided"), ("same_as_accepted").
     """
     obligation = may_receive(session, actor=actor, obligation_id=obligation_id, evidence_id=evidence_id)
     slot = obligation.slot
@@ -129,7 +131,7 @@ def attach(
         .join(Evidence, Evidence.id == Version.evidence_id)
         .where(Version.blob_id == blob.id, Evidence.slot_code == slot.code, Evidence.office_id == slot.task.office_id)
         .where(Version.state != "withdrawn")
-        .order_by(Version.id)
+        .order_by(Version.state != "accepted", Version.id)  # what still counts first: it may be declared still valid
         .limit(1)
     )
     number, returned = 1, 0
@@ -147,10 +149,7 @@ def attach(
     else:
         latest = _latest(session, evidence_id)
         assert latest is not None  # may_receive found it
-        if latest.blob_id == blob.id:
-            if latest.state == "accepted":
-                raise InvalidInput("same_as_accepted", file_name=latest.file_name)
-            raise InvalidInput("same_as_returned", file_name=latest.file_name)
+        refuse_known(session, evidence_id, blob)
         item, number, returned = latest.evidence, latest.number + 1, latest.times_returned
     version = Version(
         office_id=item.office_id,
@@ -167,7 +166,7 @@ def attach(
         uploaded_at=now,
         duplicate_of_id=twin.id if twin else None,
         times_returned=returned,
-        warnings=_first_warnings(session, blob, slot.code, twin, file),
+        warnings=_first_warnings(session, blob, item, twin, file),
     )
     session.add(version)
     session.flush()
@@ -181,7 +180,7 @@ def attach(
 
 
 def _first_warnings(
-    session: Session, blob: Blob, slot_code: str, twin: Version | None, file: ReceivedFile
+    session: Session, blob: Blob, item: Evidence, twin: Version | None, file: ReceivedFile
 ) -> list[str]:
     warnings = []
     if twin is not None:
@@ -189,7 +188,7 @@ def _first_warnings(
     elsewhere = session.scalar(
         select(func.count(func.distinct(Evidence.slot_code)))
         .join(Version, Version.evidence_id == Evidence.id)
-        .where(Version.blob_id == blob.id, Evidence.slot_code != slot_code)
+        .where(Version.blob_id == blob.id, Evidence.slot_code != item.slot_code, Evidence.office_id == item.office_id)
     )
     if (elsewhere or 0) >= SHARED_LIMIT:
         warnings.append("shared_widely")
@@ -204,15 +203,18 @@ def submit(
     """Puts drafts into the reviewer's queue, all or none.
 
     Raises InvalidInput("submit_invalid", errors={version_id: TrackerError}); a draft that
-    somebody already submitted is Conflict("already_submitted") for that version.
+    somebody already submitted is Conflict("already_submitted") for that version; bytes that stand
+    for something there already are refused (domain.same_bytes).
     """
     if not entries:
         raise InvalidInput("submit_nothing")
+    lock_bytes(session, [entry.version_id for entry in entries])
     errors: dict[int, TrackerError] = {}
     ready: list[tuple[Version, SubmitEntry, Description, str]] = []
     for entry in entries:
         try:
             version = _submittable(session, actor, entry, now)
+            refuse_again(session, version, entry, [(other, said) for other, said, *_ in ready])
             ready.append((version, entry, _described(version, entry), _pieces(version, entry)))
         except TrackerError as error:
             errors[entry.version_id] = error
@@ -258,7 +260,7 @@ def _submittable(session: Session, actor: Actor, entry: SubmitEntry, now: dateti
     if version is None:
         raise NotFound("not_found")
     slot = version.evidence.slot
-    require(actor, Action.SUBMIT, task_subject(slot.task))
+    require_submit(session, actor, task_subject(slot.task))
     if version.state != "draft":
         raise Conflict("already_submitted", file_name=version.file_name)
     obligation = version.evidence.obligations[0]
@@ -292,7 +294,8 @@ def _counting_instant(session: Session, version: Version, now: datetime) -> date
     )
     if before is None or before.state != "returned" or before.submitted_at is None or before.decided_at is None:
         return now
-    last_day = mend_by(before.decided_at, load_calendar(session), OFFICE_ZONE)
+    days = load_rules(session, version.office_id).fix_days
+    last_day = mend_by(before.decided_at, load_calendar(session), OFFICE_ZONE, days)
     return before.submitted_at if local_date(now, OFFICE_ZONE) <= last_day else now
 
 
@@ -356,7 +359,7 @@ def declare_continuation(
     obligation = session.get(Obligation, obligation_id)
     if extended is None or obligation is None or obligation.slot.code != extended.evidence.slot_code:
         raise NotFound("not_found")
-    require(actor, Action.SUBMIT, task_subject(obligation.slot.task))
+    require_submit(session, actor, task_subject(obligation.slot.task))
     if obligation.slot.coverage != Coverage.STANDING.value:
         raise InvalidInput("continuation_not_standing")
     if extended.state != "accepted" or extended.kind != "file":

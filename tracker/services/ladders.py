@@ -10,15 +10,17 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import WorkCalendar, local_date
-from tracker.domain.clocks import NOTICE_WORKDAYS, TASK_SIGN_WORKDAYS, ClockKind
+from tracker.domain.clocks import ClockKind
 from tracker.domain.completion import assess_period
 from tracker.domain.escalation import holders, legal_departments
 from tracker.domain.facts import LadderKind, OpenDeadline, PeriodFacts, Rung
 from tracker.domain.permissions import Actor
 from tracker.domain.reminders import DEFAULTS, Ladder, as_data, deadline_rungs, ladder, parse_ladder
 from tracker.models import Clock, Notice, Period, Reminder, Setting, Task, User
+from tracker.queries.accounts import current
 from tracker.queries.calendar import load_calendar
-from tracker.queries.ladders import NAME, climbs, climbs_from, forget_ladders, load_ladders
+from tracker.queries.ladders import NAME, climbs, forget_ladders, load_ladders
+from tracker.queries.office_rules import load_rules
 from tracker.services import audit
 from tracker.services.assessment import OFFICE_ZONE, facts_of_task
 
@@ -141,16 +143,15 @@ def preview(
 ) -> Preview:
     """The dated ladders of a period, by the rules given (None: those in force), with what was sent already."""
     rules, calendar = ladders or load_ladders(session, period.office_id), load_calendar(session)
-    facts = facts_of_task(session, [period])[period.id]
+    facts = facts_of_task(session, [period], zone)[period.id]
     now_open = set(assess_period(facts, today, calendar, rules).deadlines)
     # All its deadlines, as if nothing had been handed in: those that are done stay visible, with their ticks.
     planned = assess_period(_bare(facts), today, calendar, rules).deadlines
-    look = _Look(session, period.task, calendar, zone, period_id=period.id)
+    look = _Look(session, period.task, calendar, zone, today, period_id=period.id)
     found = []
     for deadline in sorted({*planned, *now_open}, key=lambda one: (one.milestone, one.due, one.prefix)):
         rungs = deadline_rungs(
-            deadline, rules[deadline.kind], calendar, through=max(today, deadline.due),
-            start=climbs_from(session, period, deadline.kind, zone), weight=period.task.weight,
+            deadline, rules[deadline.kind], calendar, through=max(today, deadline.due), weight=period.task.weight,
             legal_own=look.legal_own,
         )  # fmt: skip
         found.append(_dated(look, deadline, rungs, period, deadline in now_open))
@@ -168,11 +169,12 @@ def preview_clock(
 ) -> Preview:
     """The ladder of the clock of signing on or of reporting back; one that would start today where there is none."""
     calendar, clock = load_calendar(session), _clock(session, period, kind)
-    workdays = TASK_SIGN_WORKDAYS if kind is LadderKind.SIGN else NOTICE_WORKDAYS
+    terms = load_rules(session, period.office_id)
+    workdays = terms.sign_days if kind is LadderKind.SIGN else terms.notice_days
     start = clock.started_on if clock else today
     due = clock.due if clock else calendar.add_workdays(today, workdays)
     open_ = clock is None or clock.stopped_at is None
-    look = _Look(session, period.task, calendar, zone, clock_id=clock.id if clock else None)
+    look = _Look(session, period.task, calendar, zone, today, clock_id=clock.id if clock else None)
     rungs = ladder(
         rules, due, calendar, start=start, weight=period.task.weight, legal_own=look.legal_own, through=max(today, due)
     )
@@ -198,11 +200,11 @@ class _Look:
     """What every rung of one preview needs: the people, and what the ledger holds."""
 
     def __init__(
-        self, session: Session, task: Task, calendar: WorkCalendar, zone: ZoneInfo, *,
+        self, session: Session, task: Task, calendar: WorkCalendar, zone: ZoneInfo, today: date, *,
         period_id: int | None = None, clock_id: int | None = None,
     ) -> None:  # fmt: skip
         self.task, self.calendar = task, calendar
-        people = select(User).where(User.office_id == task.office_id, User.active.is_(True)).order_by(User.id)
+        people = select(User).where(User.office_id == task.office_id, current(today)).order_by(User.id)
         self.people = session.scalars(people).all()
         self.legal_own = task.owner_id in legal_departments(self.people)
         self.sent: dict[str, tuple[date, list[str]]] = {}

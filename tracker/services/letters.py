@@ -17,8 +17,11 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
 from tracker.domain.mail import WINDOW, MailRules, State
+from tracker.domain.reminders import may_send
+from tracker.domain.telling import opens_mail
 from tracker.models import Digest, Office, Outbox, User
 from tracker.ports import Letter
+from tracker.queries.calendar import load_calendar
 from tracker.queries.digest import Line, lines_for
 from tracker.services.jobs import write
 from tracker.services.standing_in import spread
@@ -27,6 +30,7 @@ from tracker.services.still_true import MOOT, settle_outdated
 log = logging.getLogger(__name__)
 
 HOLD = timedelta(seconds=30)  # so long nobody else makes ready what is ready
+LEASE = timedelta(minutes=10)  # an unfinished attempt may be taken over after this
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,15 @@ class Pass:
     @property
     def instant(self) -> datetime:
         return self.now + max(self.elapsed(), timedelta(0))
+
+    def digest_hour(self, office_id: int) -> datetime:
+        """When today's digests of the office are due."""
+        return datetime.combine(self.today, self.rules[office_id].digest_at, self.zone)
+
+    def is_open(self, office_id: int) -> bool:
+        """Whether mail of the office may still leave: a slow pass must not reach into the quiet hours."""
+        today, hour = local_date(self.instant, self.zone), self.rules[office_id].digest_at
+        return today == self.today and may_send(self.instant, load_calendar(self.session), self.zone, digest_at=hour)
 
 
 def rests(digest: Any, now: datetime) -> bool:
@@ -147,18 +160,27 @@ def _make(this: Pass, office_id: int, wanted: Sequence[int]) -> list[Ready]:
 
 
 def _within_cap(this: Pass, office_id: int, people: Sequence[int]) -> Sequence[int]:
-    """As many as the office's mail server may be given within the hour; the others are counted and wait."""
+    """As many as the office's mail server may be given within the hour; the others are counted and wait.
+
+    What it refused counts too, each digest by its last try: a server that is weak enough for a cap is not to be
+    asked a thousand times for what it does not take.
+    """
     cap = this.rules[office_id].hourly_cap
     if cap is None:
         return people
     session, since = this.session, this.instant - WINDOW
     session.execute(select(Office.id).where(Office.id == office_id).with_for_update())  # two deliverers count in turn
-    busy = and_(Digest.state.in_((State.READY, State.SENDING)), Digest.lease_until > this.instant)
+    ready = and_(Digest.state == State.READY, Digest.lease_until > this.instant)
+    # A try in vain keeps its lease: it tells when the try was made.
+    tried = and_(
+        Digest.state.in_((State.SENDING, State.DEFERRED, State.FAILED, State.BOUNCED)),
+        Digest.lease_until > since + LEASE,
+    )
     used = session.scalar(
         select(func.count())
         .select_from(Digest)
         .where(Digest.office_id == office_id, Digest.local_date >= local_date(since, this.zone))
-        .where(or_(and_(Digest.state != State.BOUNCED, Digest.sent_at > since), busy))
+        .where(or_(Digest.sent_at > since, ready, tried))
     )
     allowed = max(0, cap - (used or 0))
     this.result.deferred += max(0, len(people) - allowed)
@@ -168,7 +190,7 @@ def _within_cap(this: Pass, office_id: int, people: Sequence[int]) -> Sequence[i
 def _true_rows(this: Pass, people: Mapping[int, User], digests: Mapping[int, Any]) -> dict[int, list[Outbox]]:
     """Person → what is to be told. A repeated attempt tells only what its first told, or less: the server may have
     taken that one, and a mail program shows one of two messages with the same Message-ID. What came
-    since waits for the next working day.
+    since waits for the next working day, and so does he who has nothing but news that opens no mail.
     """
     found = this.session.scalars(
         select(Outbox)
@@ -184,7 +206,13 @@ def _true_rows(this: Pass, people: Mapping[int, User], digests: Mapping[int, Any
     told: dict[int, list[Outbox]] = {}
     for row in settle_outdated(this.session, rows, people, now=this.now, zone=this.zone):
         told.setdefault(row.recipient_id, []).append(row)
-    return told
+
+    def opens(person_id: int, rows: Sequence[Outbox]) -> bool:
+        begun = person_id in digests and digests[person_id].attempts
+        hour = this.digest_hour(people[person_id].office_id)
+        return begun or any(opens_mail(row.kind, row.created_at, hour) for row in rows)
+
+    return {person_id: rows for person_id, rows in told.items() if opens(person_id, rows)}
 
 
 def _rendered(this: Pass, people: Mapping[int, User], rows: Mapping[int, Sequence[Outbox]]) -> dict[int, Rendered]:

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.facts import EvidenceState
+from tracker.domain.freshness import serves_every_period
 from tracker.domain.permissions import Action, Actor
 from tracker.errors import Conflict, InvalidInput, NotFound
 from tracker.models import Evidence, Obligation, Version, evidence_obligation
@@ -29,8 +30,10 @@ def link(
 ) -> list[Version]:
     """A draft with the same bytes for each obligation; dates are copied and confirmed there at submit, one by one.
 
+    Under the same slot they have to stay as they are (domain.same_bytes).
+
     It is taken back like any draft (`evidence.withdraw`). All or none: NotFound, Forbidden, InvalidInput
-    ("link_nowhere"), ("link_unsuitable") where the bytes are used already, Conflict("link_state").
+    ("link_nowhere"), ("link_unsuitable") where the bytes are used or serve already, Conflict("link_state").
     """
     source = session.get(Version, version_id)
     if source is None:
@@ -68,12 +71,15 @@ def _link(session: Session, actor: Actor, source: Version, obligation_id: int, n
         .where(Version.state.not_in(("withdrawn", "voided")))
         .limit(1)
     )
-    if used is not None or obligation.period.waived:
+    # Standing material serves every period of its slot already.
+    idle = slot.code == source.evidence.slot_code and serves_every_period(slot.coverage, slot.refresh_cycle)
+    if used is not None or idle or obligation.period.waived:
         raise InvalidInput("link_unsuitable")
     slots = session.scalar(
         select(func.count(func.distinct(Evidence.slot_code)))
         .join(Version, Version.evidence_id == Evidence.id)
         .where(Version.blob_id == source.blob_id, Evidence.slot_code != slot.code)
+        .where(Evidence.office_id == obligation.office_id)
     )
     item = Evidence(
         office_id=obligation.office_id, slot_id=slot.id, slot_code=slot.code, created_by_id=actor.id, created_at=now,

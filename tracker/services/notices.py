@@ -8,26 +8,30 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from tracker.domain.calendar import local_date
-from tracker.domain.clocks import NOTICE_SIGN_WORKDAYS, NOTICE_WORKDAYS, ClockKind
+from tracker.domain.clocks import ClockKind
 from tracker.domain.notices import (
     COLOURS,
     MAX_TEXT,
     MAX_WORKDAYS,
+    SETTLED_TEXT,
+    WAIVED_TEXT,
     NoticeState,
     demand_text,
     may_follow,
     problem_text,
 )
-from tracker.domain.permissions import Action, Actor, TaskSubject
+from tracker.domain.permissions import Action, Actor, TaskSubject, holders_of
 from tracker.domain.telling import Kind
 from tracker.errors import Conflict, InvalidInput, NotFound
-from tracker.models import Notice, NoticeStep, Office, Period
+from tracker.models import Notice, NoticeStep, Office, Period, User
+from tracker.queries.accounts import current
 from tracker.queries.calendar import load_calendar
-from tracker.queries.notices import known_versions, open_pieces, problem_facts
+from tracker.queries.notices import known_versions, last_day, open_pieces, problem_facts
+from tracker.queries.office_rules import load_rules
 from tracker.queries.subjects import require
 from tracker.services import audit
 from tracker.services.assessment import OFFICE_ZONE, reassess
@@ -40,7 +44,12 @@ OWNER = ("contact", "dept_head")  # steps of the path that a notice goes to
 
 
 def load(session: Session, actor: Actor, notice_id: int) -> Notice:
-    """The notice, locked against a second step at the same instant; NotFound for another office's."""
+    """The notice, locked against a second step at the same instant; NotFound for another office's.
+
+    Its period is locked before it: so do the sweep and a waiver, and nobody waits for the other for ever.
+    """
+    of = select(Notice.period_id).where(Notice.id == notice_id).scalar_subquery()
+    session.scalar(select(Period.id).where(Period.id == of).with_for_update())
     notice = session.scalar(
         select(Notice)
         .where(Notice.id == notice_id)
@@ -104,9 +113,16 @@ def tell_of(
     session: Session, notice: Notice, step: NoticeStep, roles: Sequence[str], *, besides: Actor | None = None
 ) -> None:
     """News of one step to the people at these steps of the path; whoever did it knows."""
-    task = notice.period.task
+    task, today = notice.period.task, local_date(step.at, OFFICE_ZONE)
     contact = task.contact_id if task.owner_id == notice.department_id else None
-    for person in people_at(session, notice.office_id, notice.department_id, roles, contact_id=contact):
+    people = people_at(session, notice.office_id, notice.department_id, roles, today, contact_id=contact)
+    _tell(session, notice, step, people, besides)
+
+
+def _tell(
+    session: Session, notice: Notice, step: NoticeStep, people: Iterable[User], besides: Actor | None
+) -> None:  # fmt: skip
+    for person in people:
         if besides is None or person.id != besides.id:
             tell(
                 session, office_id=notice.office_id, recipient_id=person.id, kind=Kind.NOTICE, now=step.at,
@@ -140,18 +156,62 @@ def clock_of(notice: Notice, kind: ClockKind) -> Any:
 
 
 def draft_by_system(session: Session, period: Period, due: date, *, now: datetime, today: date) -> Notice | None:
-    """A draft for the leader's signature; None when one is open, or this deadline has had one (一事一单)."""
+    """A draft for the leader's signature; None when one is open, or this deadline has had one (一事一单).
+
+    `due`: what the reminders aim at. The notice names the law's last day, where that is later.
+    """
+    last = last_day(period, due)
+    # One that fell by itself (`drop_draft`) was no answer: what it asked for is open again.
+    fell = and_(Notice.state == NoticeState.CANCELLED.value, Notice.closed_by_id.is_(None))
     known = select(Notice.id).where(
-        Notice.period_id == period.id, (Notice.open_period_id == period.id) | (Notice.original_due == due)
+        Notice.period_id == period.id,
+        or_(Notice.open_period_id == period.id, and_(Notice.original_due.in_((due, last)), ~fell)),
     )
     if session.scalar(known.limit(1)) is not None:
         return None
     problem = problem_text(*problem_facts(session, period, today))
-    notice = _draft(session, period, due, today, now, problem, demand_text(NOTICE_WORKDAYS))
+    allowed = load_rules(session, period.office_id).notice_days
+    notice = _draft(session, period, last, today, now, problem, demand_text(allowed), workdays=allowed)
     step = note(session, notice, "drafted", actor=None, now=now)
     tell_of(session, notice, step, ("legal", "deputy"))
-    reassess(session, [period.id], now=now, sweeping=True)
     return notice
+
+
+def drop_draft(session: Session, period: Period, *, now: datetime) -> None:
+    """The system's draft that nobody has signed falls once nothing is asked of its period any more.
+
+    What somebody drafted by hand stays: he may have had other reasons.
+    """
+    notice = session.scalar(
+        select(Notice)
+        .where(Notice.open_period_id == period.id, Notice.state == NoticeState.DRAFT.value)
+        .where(Notice.drafted_by_id.is_(None))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if notice is None:
+        return
+    move(session, notice, NoticeState.CANCELLED, open_period_id=None, closed_at=now)
+    reason = WAIVED_TEXT if period.waived else SETTLED_TEXT
+    step = note(session, notice, "cancelled", actor=None, now=now, text=reason)
+    tell_of(session, notice, step, ("legal",))
+
+
+def settle_waived(session: Session, period: Period, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> None:
+    """Nothing is asked of the period any more: its notice's clocks stand, and the legal office may close it."""
+    drop_draft(session, period, now=now)
+    notice = session.scalar(
+        select(Notice)
+        .where(Notice.open_period_id == period.id, Notice.state != NoticeState.DRAFT.value)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if notice is None:
+        return
+    for clock in notice.clocks:
+        stop_clock(session, clock, by_id=None, now=now, zone=zone)
+    step = note(session, notice, "waived", actor=None, now=now)
+    tell_of(session, notice, step, ("legal",))
 
 
 def draft(
@@ -161,13 +221,13 @@ def draft(
     period_id: int,
     problem: str,
     demand: str,
-    workdays: int = NOTICE_WORKDAYS,
+    workdays: int | None = None,
     colour: str = "red",
     now: datetime,
     zone: ZoneInfo = OFFICE_ZONE,
     address: str = "",
 ) -> Notice:
-    """拟办 by hand, of any period with something open.
+    """拟办 by hand, of any period with something open; `workdays` to settle it, None for the office's term.
 
     Raises Forbidden, Conflict("notice_open", id), Conflict("notice_nothing_open"), InvalidInput.
     """
@@ -178,23 +238,25 @@ def draft(
     if period is None or period.office_id != actor.office_id or not period.task.active:
         raise NotFound("not_found")
     said = (words(problem, "problem"), words(demand, "demand"))
-    allowed, grade, today = days_allowed(workdays), _colour(colour), local_date(now, zone)
+    usual = load_rules(session, actor.office_id).notice_days
+    allowed = days_allowed(usual if workdays is None else workdays)
+    grade, today = _colour(colour), local_date(now, zone)
     standing = session.scalar(select(Notice.id).where(Notice.open_period_id == period_id))
     if standing is not None:
         raise Conflict("notice_open", id=standing)
     if period.complete or period.waived or period.start > today:
         raise Conflict("notice_nothing_open")
-    due = min((row.due for row in open_pieces(session, period_id, today)), default=period.due)
+    own = last_day(period, period.due)
+    due = min((row.due for row in open_pieces(session, period_id, today)), default=own)
     notice = _draft(session, period, due, today, now, *said, workdays=allowed, colour=grade, by=actor.id)
     step = note(session, notice, "drafted", actor=actor, now=now, address=address)
     tell_of(session, notice, step, ("deputy",), besides=actor)
-    reassess(session, [period_id], now=now, zone=zone)
     return notice
 
 
 def _draft(
     session: Session, period: Period, due: date, today: date, now: datetime, problem: str, demand: str,
-    *, workdays: int = NOTICE_WORKDAYS, colour: str = "red", by: int | None = None,
+    *, workdays: int, colour: str = "red", by: int | None = None,
 ) -> Notice:  # fmt: skip
     notice = Notice(
         office_id=period.office_id, period_id=period.id, open_period_id=period.id, period=period,
@@ -260,11 +322,16 @@ def sign(
     zone: ZoneInfo = OFFICE_ZONE,
     address: str = "",
 ) -> Notice:
-    """审签: the notice gets its number, the next one of the office in the year of signing."""
+    """审签: the notice gets its number, the next one of the office in the year of signing.
+
+    From here on it presses its period. Conflict("notice_nothing_open") when everything has come meanwhile.
+    """
     require(actor, Action.SIGN_NOTICE)
     notice, today = load(session, actor, notice_id), local_date(now, zone)
     if not may_follow(NoticeState(notice.state), NoticeState.SIGNED):
         raise step_refused(notice)
+    if notice.period.complete or notice.period.waived:
+        raise Conflict("notice_nothing_open")
     # Whoever signs at the same instant waits here, so that no number is given twice and none is left out.
     session.scalar(select(Office.id).where(Office.id == notice.office_id).with_for_update())
     move(
@@ -276,6 +343,7 @@ def sign(
     )  # fmt: skip
     step = note(session, notice, "signed", actor=actor, now=now, address=address, year=today.year, number=notice.number)
     tell_of(session, notice, step, ("legal",), besides=actor)
+    reassess(session, [notice.period_id], now=now, zone=zone)
     return notice
 
 
@@ -299,7 +367,6 @@ def cancel(
     notice_id: int,
     text: str,
     now: datetime,
-    zone: ZoneInfo = OFFICE_ZONE,
     address: str = "",
 ) -> Notice:
     """A draft that is not needed: dropped, with the reason. The news that it waits falls by itself."""
@@ -308,7 +375,6 @@ def cancel(
     reason = words(text, "text")
     move(session, notice, NoticeState.CANCELLED, open_period_id=None, closed_by_id=actor.id, closed_at=now)
     note(session, notice, "cancelled", actor=actor, now=now, address=address, text=reason)
-    reassess(session, [notice.period_id], now=now, zone=zone)
     return notice
 
 
@@ -324,14 +390,13 @@ def deliver(
     zone: ZoneInfo = OFFICE_ZONE,
     address: str = "",
 ) -> Notice:
-    """送达: both clocks start, one workday to sign on and the notice's own workdays to report back."""
+    """送达: both clocks start, the office's term to sign on and the notice's own workdays to report back."""
     require(actor, Action.DELIVER_NOTICE)
     notice, calendar, today = load(session, actor, notice_id), load_calendar(session), local_date(now, zone)
     due = calendar.add_workdays(today, notice.workdays)
     move(session, notice, NoticeState.DELIVERED, delivered_at=now, due=due)
-    for kind, last in (
-        (ClockKind.SIGN, calendar.add_workdays(today, NOTICE_SIGN_WORKDAYS)), (ClockKind.REPORT, due),
-    ):  # fmt: skip
+    sign_by = calendar.add_workdays(today, load_rules(session, notice.office_id).notice_sign_days)
+    for kind, last in ((ClockKind.SIGN, sign_by), (ClockKind.REPORT, due)):
         start_clock(
             session, kind=kind, office_id=notice.office_id, department_id=notice.department_id, due=last, now=now,
             notice_id=notice.id, zone=zone,
@@ -385,8 +450,23 @@ def report(
     move(session, notice, NoticeState.REPORTED)
     _stop(session, notice, ClockKind.REPORT, actor, now, zone)
     step = note(session, notice, "reported", actor=actor, now=now, address=address, text=said, version_ids=chosen)
-    tell_of(session, notice, step, ("legal",), besides=actor)
+    _tell_checkers(session, notice, step, actor)
     return notice
+
+
+def _tell_checkers(session: Session, notice: Notice, step: NoticeStep, author: Actor) -> None:
+    """A feedback goes to everybody who may check it; the next step up hears where its author is the only one."""
+    roles = [role.value for role in holders_of(Action.CHECK_NOTICE)]
+    there = current(local_date(step.at, OFFICE_ZONE))
+    checkers = session.scalars(
+        select(User)
+        .where(User.office_id == notice.office_id, User.role.in_(roles), User.id != author.id, there)
+        .order_by(User.id)
+    ).all()
+    if checkers:
+        _tell(session, notice, step, checkers, author)
+    else:
+        tell_of(session, notice, step, ("deputy",), besides=author)
 
 
 def _stop(session: Session, notice: Notice, kind: ClockKind, actor: Actor, now: datetime, zone: ZoneInfo) -> None:

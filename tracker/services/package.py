@@ -4,7 +4,6 @@ A package is a plan (one object) and the objects that it names; the ZIP is never
 read every byte once, so that each object is verified and the ZIP's own digest is known.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +12,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.domain.calendar import local_date
 from tracker.domain.package import Content
 from tracker.domain.package_plan import Plan
 from tracker.domain.permissions import Action, Actor
@@ -21,7 +19,7 @@ from tracker.errors import Conflict, NotFound, Unavailable
 from tracker.models import Blob, Package
 from tracker.ports import ObjectStore
 from tracker.queries.subjects import require
-from tracker.services import audit, custody
+from tracker.services import audit, custody, custody_check
 from tracker.services.jobs import write
 from tracker.services.package_bytes import Ahead, Source, Wrong, open_plan, stream
 from tracker.services.package_content import blobs_of, check_wish, content_on, name_of
@@ -43,13 +41,11 @@ class Wish:
 
 
 def preview(session: Session, *, office_id: int, wish: Wish, now: datetime, zone: ZoneInfo) -> Content:
-    """What it would hold, before it is made; InvalidInput as check_wish."""
-    check_wish(
-        session, office_id=office_id, year=wish.year, codes=wish.codes, as_of=wish.as_of, today=local_date(now, zone)
-    )
+    """What it would hold, before it is made, without its part of the log; InvalidInput as check_wish."""
+    check_wish(session, office_id=office_id, year=wish.year, codes=wish.codes, as_of=wish.as_of, now=now, zone=zone)
     return content_on(
         session, office_id=office_id, year=wish.year, codes=wish.codes, as_of=wish.as_of, superseded=wish.superseded,
-        now=now, zone=zone,
+        now=now, zone=zone, log=False,
     )  # fmt: skip
 
 
@@ -70,9 +66,7 @@ def create(
     """
     if actor is not None:
         require(actor, Action.MAKE_PACKAGE)
-    check_wish(
-        session, office_id=office_id, year=wish.year, codes=wish.codes, as_of=wish.as_of, today=local_date(now, zone)
-    )
+    check_wish(session, office_id=office_id, year=wish.year, codes=wish.codes, as_of=wish.as_of, now=now, zone=zone)
     name = name_of(session, office_id=office_id, year=wish.year, codes=wish.codes, as_of=wish.as_of)
     row = Package(
         office_id=office_id, name=name, plan_year=wish.year, task_codes=list(wish.codes), as_of=wish.as_of,
@@ -159,33 +153,31 @@ def open_package(session: Session, store: ObjectStore, key: str) -> Opened:
     return Opened(plan, Source(store, key, plan, {digest: row[1] for digest, row in known.items()}))
 
 
-def report_wrong(session: Session, store: ObjectStore, wrong: Wrong, now: datetime) -> None:
-    """Tells custody of an object that broke a stream off, in a transaction of its own, which it commits.
+def report_wrong(session: Session, store: ObjectStore, wrong: Wrong, now: datetime) -> str:
+    """Tells custody of an object that broke a stream off, in a transaction of its own, which it commits; its kind.
 
-    The object is read once more: Unavailable("store_down") when it is right after all, for then it was the line.
+    The object is read again: Unavailable("store_down") when it is right after all, for then it was the line, and when
+    the store does not serve anything else either.
     """
     session.rollback()
-    row = session.execute(select(Blob.id, Blob.object_key).where(Blob.sha256 == wrong.entry.sha256)).first()
+    blob_id = session.scalar(select(Blob.id).where(Blob.sha256 == wrong.entry.sha256))
+    if blob_id is None:
+        session.rollback()
+        return wrong.kind
+    wanted = custody_check.wanted_of(session, blob_id)
     session.rollback()
-    if row is None:
-        return
-    kind, found = _look_again(store, row.object_key)
-    if found == wrong.entry.sha256:
-        raise Unavailable("store_down", reason="bytes_differ")
-    detail = {"expected": wrong.entry.sha256, "found": found, "size": wrong.entry.size, "met_by": "package"}
+    if wanted.condition == "removed":
+        return "removed"
+    look = custody_check.judge(store, wanted)
+    if look.kind in {"intact", "down"}:
+        raise Unavailable("store_down", reason="bytes_differ" if look.kind == "intact" else "not_served")
     write(session)
-    custody.report(session, blob_id=row.id, kind=kind, detail=detail, now=now)
+    if session.get_one(Blob, blob_id).object_key == wanted.key:  # or a good copy has taken its place meanwhile
+        custody.report(
+            session, blob_id=blob_id, kind=look.kind, detail=custody_check.as_detail(look, "package"), now=now
+        )
     session.commit()
-
-
-def _look_again(store: ObjectStore, key: str) -> tuple[str, str]:
-    digest = hashlib.sha256()
-    try:
-        for chunk in store.read(key):
-            digest.update(chunk)
-    except NotFound:
-        return "missing", ""
-    return "changed", digest.hexdigest()
+    return look.kind
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import hashlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from types import TracebackType
 from typing import Self
 
@@ -27,7 +28,7 @@ BLOCK = 4 << 20  # of the plan's own object
 
 
 class Wrong(TrackerError):
-    """An object that is not what the plan says. `kind`: changed, missing."""
+    """An object that is not what the plan says. `kind`: changed, missing, unread (the store did not deliver it)."""
 
     def __init__(self, entry: Entry, kind: str, found: str = "") -> None:
         super().__init__("package_object_wrong", path=entry.path, sha256=entry.sha256, kind=kind)
@@ -122,6 +123,8 @@ class Source:
                     close()
         except NotFound as error:
             raise Wrong(entry, "missing") from error
+        except Unavailable as error:  # the store, or this object alone: services.package.report_wrong finds out
+            raise Wrong(entry, "unread") from error
 
     def _verified(self, entry: Entry) -> Iterator[bytes]:
         """The whole object; its last chunk only when the digest has been found right."""
@@ -150,7 +153,19 @@ def stream(plan: Plan, source: Source, start: int = 0, stop: int | None = None) 
 
 
 def in_order(plan: Plan, source: Source, pieces: Iterable[Piece]) -> Iterator[bytes]:
-    """The bytes of these pieces; small objects are fetched beside one another, the order stays."""
+    """The bytes of these pieces, one after the other."""
+    with closing(by_piece(plan, source, pieces)) as found:
+        for _, chunks in found:
+            yield from chunks
+
+
+def by_piece(
+    plan: Plan, source: Source, pieces: Iterable[Piece]
+) -> Generator[tuple[Piece, Iterator[bytes]], None, None]:
+    """Each piece with its bytes, to be taken before the next; small objects are fetched beside one another.
+
+    An object that is wrong breaks off its own piece only: whoever catches that may go on with the next.
+    """
     waiting: deque[tuple[Piece, Future[bytes] | None, int]] = deque()
     size, pool = 0, ThreadPoolExecutor(READERS, thread_name_prefix="package")
     try:
@@ -162,10 +177,12 @@ def in_order(plan: Plan, source: Source, pieces: Iterable[Piece]) -> Iterator[by
             waiting.append((piece, pool.submit(source.whole, entry) if small else None, piece.length if small else 0))
             size += waiting[-1][2]
             while waiting and (size > WINDOW or len(waiting) > 8 * READERS or (not small and piece.length > CHUNK)):
-                size -= waiting[0][2]
-                yield from _ready(plan, source, *waiting.popleft()[:2])
+                first, fetched, held = waiting.popleft()
+                size -= held
+                yield first, _ready(plan, source, first, fetched)
         while waiting:
-            yield from _ready(plan, source, *waiting.popleft()[:2])
+            first, fetched, _ = waiting.popleft()
+            yield first, _ready(plan, source, first, fetched)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -8,6 +8,7 @@ import hashlib
 import io
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -23,7 +24,7 @@ from tracker.models import Blob, Package, TimeStamp
 from tracker.ports import ObjectStore
 from tracker.services.jobs import write
 from tracker.services.package import Opened, open_package, record, report_wrong
-from tracker.services.package_bytes import Source, Wrong, in_order, open_plan, plan_key
+from tracker.services.package_bytes import Source, Wrong, by_piece, open_plan, plan_key
 from tracker.services.package_content import blobs_of, content_on
 
 LEASE = timedelta(seconds=90)
@@ -170,7 +171,8 @@ def make(
 ) -> Package:  # fmt: skip
     """Plans and reads a package that the caller has claimed; `sink` gets its bytes, `begin` is called before the first.
 
-    An object that is not as it was stored is reported, declared as a gap and left out: then all begins anew.
+    An object that is not as it was stored, or that a store that serves everything else does not deliver, is reported,
+    declared as a gap and left out: then all begins anew.
     Raises Unavailable, Lost.
     """
     for _ in range(REPLANS):
@@ -314,19 +316,20 @@ def _check(session: Session, tools: Tools, package_id: int, attempt: int) -> Non
     source = Source(tools.store, key, plan, {digest: one[1] for digest, one in known.items() if one[3] != "removed"})
     progress, digest, size = _Progress(session, tools.clock, package_id, attempt), hashlib.sha256(), 0
     files, problems = _Passed(plan), []
-    for piece in plan.layout.pieces():
-        try:
-            for chunk in in_order(plan, source, [piece]):
-                digest.update(chunk)
-                size += len(chunk)
-                progress(files.upto(size), size)
-        except Wrong as wrong:
-            blob = known.get(wrong.entry.sha256)
-            gone = blob is None or blob[3] == "removed"
-            problems.append({"path": wrong.entry.path, "kind": "removed" if gone else wrong.kind})
-            if not gone:
-                report_wrong(session, tools.store, wrong, tools.clock())
-            size += piece.length
+    with closing(by_piece(plan, source, plan.layout.pieces())) as pieces:
+        for piece, chunks in pieces:
+            before = size
+            try:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    size += len(chunk)
+                    progress(files.upto(size), size)
+            except Wrong as wrong:
+                blob = known.get(wrong.entry.sha256)
+                gone = blob is None or blob[3] == "removed"
+                kind = "removed" if gone else report_wrong(session, tools.store, wrong, tools.clock())
+                problems.append({"path": wrong.entry.path, "kind": kind})
+                size = before + piece.length
     good = not problems and digest.hexdigest() == wanted
     if not good and not problems:
         problems.append({"path": row.name, "kind": "zip"})

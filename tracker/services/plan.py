@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session, selectinload
 from tracker.domain.calendar import WorkCalendar, local_date
 from tracker.domain.facts import ObligationPlan, PeriodPlan
 from tracker.domain.obligations import plan_obligations
+from tracker.domain.office_rules import OfficeRules
 from tracker.domain.periods import plan_periods, rule_from_catalogue
 from tracker.domain.requests import effective_due
 from tracker.models import Obligation, Period, Task
 from tracker.queries.calendar import load_calendar
+from tracker.queries.office_rules import load_rules
 from tracker.services.assessment import OFFICE_ZONE, reassess, slot_rule
 
 
@@ -45,10 +47,10 @@ def generate_year(
         .where(Task.office_id == office_id, Task.plan_year == year, Task.active.is_(True))
         .options(selectinload(Task.slots), selectinload(Task.periods).selectinload(Period.obligations))
     ).all()
-    calendar, today = load_calendar(session), local_date(now, zone)
+    calendar, today, rules = load_calendar(session), local_date(now, zone), load_rules(session, office_id)
     totals, touched = [0, 0, 0], []
     for task in tasks:
-        counts, periods = _generate_task(session, task, calendar, today, only_future)
+        counts, periods = _generate_task(session, task, calendar, rules, today, only_future)
         totals = [total + count for total, count in zip(totals, counts, strict=True)]
         touched += periods
     session.flush()
@@ -57,9 +59,9 @@ def generate_year(
 
 
 def _generate_task(
-    session: Session, task: Task, calendar: WorkCalendar, today: date, only_future: bool
+    session: Session, task: Task, calendar: WorkCalendar, rules: OfficeRules, today: date, only_future: bool
 ) -> tuple[tuple[int, int, int], list[Period]]:
-    rule = rule_from_catalogue(task.deadline)
+    rule = rule_from_catalogue(task.deadline, rules.lags)
     plans = plan_periods(rule, task.plan_year, calendar)
     known = {period.period_no: period for period in task.periods}
     added = moved = 0
@@ -81,7 +83,7 @@ def _generate_task(
     wanted = [
         obligation
         for slot in task.slots
-        for obligation in plan_obligations(rule, slot_rule(slot), plans, task.plan_year, calendar)
+        for obligation in plan_obligations(rule, slot_rule(slot), plans, task.plan_year, calendar, rules.lags)
     ]
     slots = {slot.code: slot.id for slot in task.slots}
     computed = {plan.period_no: plan.due for plan in plans}
@@ -117,15 +119,17 @@ def _set_obligations(
         if period is None:
             continue
         obligation = known.get((plan.period_no, slots[plan.slot_code], plan.cycle_no))
+        new = obligation is None
         if obligation is None:
             obligation = Obligation(
                 office_id=period.office_id, period=period, slot_id=slots[plan.slot_code], cycle_no=plan.cycle_no
             )
             session.add(obligation)
             added += 1
-        obligation.start, obligation.end = plan.start, plan.end
-        # What falls due with its period is extended along with it.
-        along = period.extended_to if plan.due == computed[plan.period_no] else None
-        obligation.due = effective_due(plan.due, along)
+        if new or not period.complete:  # what was judged keeps its dates, like its period
+            obligation.start, obligation.end = plan.start, plan.end
+            # What falls due with its period is extended along with it.
+            along = period.extended_to if plan.due == computed[plan.period_no] else None
+            obligation.due = effective_due(plan.due, along)
         obligation.required, obligation.min_count = plan.required, plan.min_count
     return added

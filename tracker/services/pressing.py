@@ -81,7 +81,7 @@ def press(
     )
     if earlier is not None:
         raise Conflict("already_pressed", name=earlier)
-    people = recipients(session, period.task, _steps(session, period.task))
+    people = recipients(session, period.task, _steps(session, period.task), today)
     remind(
         session, people, office_id=period.office_id, rung=rung, owed_on=today, kind=Kind.PRESS, now=now,
         period_id=period.id, pressed_by_id=actor.id, note=note,

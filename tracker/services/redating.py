@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from tracker.domain.calendar import local_date
 from tracker.domain.evidence import check_dates
 from tracker.domain.facts import Coverage, EvidenceState
-from tracker.domain.permissions import Action, Actor
+from tracker.domain.permissions import Actor
 from tracker.errors import Conflict, InvalidInput, NotFound
 from tracker.models import Version
 from tracker.queries.catalogue import summary_until
-from tracker.queries.subjects import require, task_subject
+from tracker.queries.office_rules import require_submit
+from tracker.queries.subjects import task_subject
 from tracker.services import audit
 from tracker.services.assessment import OFFICE_ZONE, periods_of_slot, reassess
 
@@ -46,7 +47,7 @@ def correct_dates(
     if old is None:
         raise NotFound("not_found")
     slot = old.evidence.slot
-    require(actor, Action.SUBMIT, task_subject(slot.task))
+    require_submit(session, actor, task_subject(slot.task))
     if old.state != EvidenceState.ACCEPTED.value or old.kind != "file":
         raise Conflict("correct_needs_accepted")
     newer = session.scalars(

@@ -33,7 +33,7 @@ class Wanted:
     id: int
     key: str
     sha256: str
-    sm3: str
+    sm3: str  # "": not known, not compared
     size: int
     condition: str
     crc32: int | None
@@ -107,7 +107,7 @@ def _look_once(store: ObjectStore, wanted: Wanted) -> Look:
         return Look(wanted, "missing")
     except Unavailable:
         return _look_shorter(store, wanted)
-    right = (found.sha256, found.sm3, found.size) == (wanted.sha256, wanted.sm3, wanted.size)
+    right = (found.sha256, found.sm3, found.size) == (wanted.sha256, wanted.sm3 or found.sm3, wanted.size)
     return Look(wanted, "intact" if right else "changed", found)
 
 

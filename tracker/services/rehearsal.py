@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from tracker.domain.calendar import WorkCalendar, local_date
 from tracker.domain.facts import DeadlineKind, LadderKind, ObligationFacts, PeriodFacts
 from tracker.domain.obligations import plan_obligations
+from tracker.domain.office_rules import OfficeRules
 from tracker.domain.periods import dated_until, plan_periods, rule_from_catalogue
 from tracker.domain.rehearsal import Assumption, Handing, Item, Person, Walk, Year, walk
 from tracker.domain.reminders import Ladder
@@ -19,6 +20,7 @@ from tracker.errors import NotFound
 from tracker.models import Clock, Obligation, Period, Task, User
 from tracker.queries.calendar import load_calendar
 from tracker.queries.ladders import load_ladders
+from tracker.queries.office_rules import load_rules
 from tracker.services.assessment import OFFICE_ZONE, facts_of_task, slot_rule
 
 MOST_EARLY, MOST_LATE = -30, 60  # workdays; what lies further out says nothing about a habit
@@ -55,7 +57,7 @@ def gather(
 ) -> Year:
     """The year as values, to be walked more than once."""
     calendar = load_calendar(session)
-    items = _generated(session, office_id, year) or _planned(session, office_id, year, calendar)
+    items = _generated(session, office_id, year, zone) or _planned(session, office_id, year, calendar)
     if not items:
         raise NotFound("rehearsal_empty", year=year)
     people = session.execute(
@@ -69,12 +71,13 @@ def gather(
         people=tuple(Person(*row) for row in people),
         calendar=calendar,
         ladders=ladders or load_ladders(session, office_id),
+        stale_to_legal=load_rules(session, office_id).stale_to_legal,
         handings=tuple(_handings(session, office_id, year)),
         habits=_habits(session, office_id, local_date(now, zone), calendar, zone),
     )
 
 
-def _generated(session: Session, office_id: int, year: int) -> list[Item]:
+def _generated(session: Session, office_id: int, year: int, zone: ZoneInfo) -> list[Item]:
     periods = session.scalars(
         select(Period)
         .join(Task)
@@ -89,8 +92,11 @@ def _generated(session: Session, office_id: int, year: int) -> list[Item]:
     by_task: dict[int, list[Period]] = defaultdict(list)
     for period in periods:
         by_task[period.task_id].append(period)
-    return [_item(period, facts[period.id]) for group in by_task.values() for facts in [facts_of_task(session, group)]
-            for period in group]  # fmt: skip
+    found = []
+    for group in by_task.values():
+        facts = facts_of_task(session, group, zone)
+        found += [_item(period, facts[period.id]) for period in group]
+    return found
 
 
 def _item(period: Period, facts: PeriodFacts) -> Item:
@@ -115,17 +121,18 @@ def _planned(session: Session, office_id: int, year: int, calendar: WorkCalendar
         .options(selectinload(Task.slots))
         .order_by(Task.position)
     ).all()
-    return [item for task in tasks for item in _plan(task, year, calendar)]
+    rules = load_rules(session, office_id)
+    return [item for task in tasks for item in _plan(task, year, calendar, rules)]
 
 
-def _plan(task: Task, year: int, calendar: WorkCalendar) -> list[Item]:
-    rule = rule_from_catalogue(task.deadline)
+def _plan(task: Task, year: int, calendar: WorkCalendar, rules: OfficeRules) -> list[Item]:
+    rule = rule_from_catalogue(task.deadline, rules.lags)
     plans = plan_periods(rule, year, calendar)
-    slots = [slot_rule(slot) for slot in task.slots]
+    slots = [slot_rule(slot, rules) for slot in task.slots]
     duties: dict[str, list[ObligationFacts]] = defaultdict(list)
     number = 0
     for slot in slots:
-        wanted = sorted(plan_obligations(rule, slot, plans, year, calendar), key=lambda plan: plan.end)
+        wanted = sorted(plan_obligations(rule, slot, plans, year, calendar, rules.lags), key=lambda plan: plan.end)
         following: Sequence[date | None] = [*(plan.due for plan in wanted[1:]), None]
         for plan, next_due in zip(wanted, following, strict=False):  # a slot may owe nothing in some year
             number += 1

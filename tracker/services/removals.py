@@ -3,9 +3,13 @@
 asked by the legal head (void and unreadable at once) -> confirmed by 系统管理员 and by 安全管理员, each with the
 password once more, none of whom can read the content -> approved -> done by the pass. Any of the three may refuse
 before both have confirmed: the bytes become readable again, the versions stay void.
+
+Bytes are kept once for all offices, and what must not be here must not be anywhere: another office whose versions show
+the same bytes is told, has it in its own log and sees it on its page, without reason and names; it decides nothing.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,22 +17,24 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
+from tracker.domain.calendar import local_date
 from tracker.domain.facts import EvidenceState
 from tracker.domain.permissions import Action, Actor, Role, can
 from tracker.domain.telling import Kind
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
-from tracker.models import Blob, Hold, HoldBlob, Removal, Rendition, User, Version
+from tracker.models import Blob, Finding, Hold, HoldBlob, Removal, Rendition, User, Version
 from tracker.ports import ObjectStore
 from tracker.queries.subjects import evidence_subject, require
-from tracker.services import audit
-from tracker.services.accounts import matches
-from tracker.services.assessment import periods_of_slot, reassess
+from tracker.services import audit, custody
+from tracker.services.accounts import prove
+from tracker.services.assessment import OFFICE_ZONE, periods_of_slot, reassess
 from tracker.services.jobs import write
 from tracker.services.telling import recipients, tell
 
 AGAIN = timedelta(hours=20)  # what the store would not remove is tried again the next day
 UNTOUCHED = {EvidenceState.VOIDED.value, EvidenceState.WITHDRAWN.value}
 REMOVED = "removed"
+ANSWER = (Role.LEGAL_HEAD, Role.SYSADMIN, Role.SECADMIN)  # for what happens to the bytes of their office
 
 
 def ask(session: Session, *, actor: Actor, version_id: int, reason: str, now: datetime, address: str = "") -> Removal:
@@ -59,20 +65,21 @@ def ask(session: Session, *, actor: Actor, version_id: int, reason: str, now: da
     session.flush()
     session.expire(removal, ["blob"])
     touched = _void(session, removal, actor, now, address)
-    _audit(session, removal, "removal.asked", now, actor, address, reason=removal.reason, versions=touched)
+    _audit(session, removal, "removal.asked", now, actor, address, reason=removal.reason, by_office=touched)
     _tell(session, removal, "asked", now, (Role.SYSADMIN, Role.SECADMIN))
     return removal
 
 
-def _void(session: Session, removal: Removal, actor: Actor, now: datetime, address: str) -> list[int]:
-    """Every version of the bytes, in any item, is void; their departments are told. Ids of those that changed."""
+def _void(session: Session, removal: Removal, actor: Actor, now: datetime, address: str) -> dict[int, list[int]]:
+    """Every version of the bytes, in any item, is void; their departments are told. Office → ids of what changed."""
     versions = session.scalars(select(Version).where(Version.blob_id == removal.blob_id).order_by(Version.id)).all()
-    changed, slots = [], set()
+    changed: dict[int, list[int]] = defaultdict(list)
+    slots = set()
     for version in versions:
         if version.state in UNTOUCHED:
             continue
         before, version.state = version.state, EvidenceState.VOIDED.value
-        changed.append(version.id)
+        changed[version.office_id].append(version.id)
         slots.add((version.office_id, version.evidence.slot_code))
         audit.record(
             session, now=now, actor=actor, action="evidence.voided", subject="version", subject_id=version.id,
@@ -80,8 +87,8 @@ def _void(session: Session, removal: Removal, actor: Actor, now: datetime, addre
             slot=version.evidence.slot_code,
         )  # fmt: skip
         task = version.evidence.slot.task
-        people = {person.id for person in recipients(session, task, ("contact", "dept_head"))}
-        for person_id in sorted(people | {version.uploaded_by_id}):
+        owners = recipients(session, task, ("contact", "dept_head"), local_date(now, OFFICE_ZONE))
+        for person_id in sorted({person.id for person in owners} | {version.uploaded_by_id}):
             tell(
                 session, office_id=version.office_id, recipient_id=person_id, kind=Kind.VOIDED.value, now=now,
                 period_id=version.evidence.obligations[0].period_id, version_id=version.id,
@@ -103,19 +110,14 @@ def _of(session: Session, actor: Actor, removal_id: int) -> Removal:
     return removal
 
 
-def _check_password(session: Session, actor: Actor, password: str) -> None:
-    if not matches(session.get_one(User, actor.id).password_hash, password):
-        raise InvalidInput("password_wrong", field="password")
-
-
 def confirm(
     session: Session, *, actor: Actor, removal_id: int, password: str, now: datetime, address: str = ""
 ) -> Removal:
-    """One of the two confirmations. Forbidden, InvalidInput("password_wrong"), Conflict("removal_settled"),
+    """One of the two confirmations. Forbidden, WrongPassword (to be committed: it counts), Conflict("removal_settled"),
     Conflict("removal_confirmed") when somebody of the same role has confirmed."""
     require(actor, Action.APPROVE_REMOVAL)
     removal = _of(session, actor, removal_id)
-    _check_password(session, actor, password)
+    prove(session, user_id=actor.id, password=password, address=address, now=now)
     if removal.state != "asked":
         raise Conflict("removal_settled")
     if actor.id in {removal.asked_by_id, removal.system_by_id, removal.security_by_id}:
@@ -131,7 +133,8 @@ def confirm(
     _audit(session, removal, "removal.confirmed", now, actor, address, role=actor.role.value)
     if removal.system_by_id is not None and removal.security_by_id is not None:
         removal.state = "approved"
-        _audit(session, removal, "removal.approved", now, None, "")
+        findings = custody.close_removed(session, blob_id=removal.blob_id, now=now)
+        _audit(session, removal, "removal.approved", now, None, "", findings=findings)
     return removal
 
 
@@ -142,38 +145,53 @@ def refuse(
     if not can(actor, Action.APPROVE_REMOVAL) and not can(actor, Action.ASK_REMOVAL):
         raise Forbidden("not_allowed", action=Action.APPROVE_REMOVAL.value)
     removal = _of(session, actor, removal_id)
-    _check_password(session, actor, password)
+    prove(session, user_id=actor.id, password=password, address=address, now=now)
     if not reason.strip():
         raise InvalidInput("reason_required", field="reason")
     if removal.state != "asked":
         raise Conflict("removal_settled")
     removal.state, removal.refused_by_id, removal.refused_reason = "refused", actor.id, reason.strip()
-    # Nothing was removed; the custody pass looks at the object soon, since nobody did meanwhile.
-    session.execute(update(Blob).where(Blob.id == removal.blob_id).values(condition="intact", checked_at=None))
+    # Nothing was removed: it is again what it was, and the custody pass looks soon, since nobody did meanwhile.
+    condition = custody.condition_of(session, removal.blob_id)
+    session.execute(update(Blob).where(Blob.id == removal.blob_id).values(condition=condition, checked_at=None))
     _audit(session, removal, "removal.refused", now, actor, address, reason=removal.refused_reason)
-    _tell(session, removal, "refused", now, (Role.LEGAL_HEAD, Role.SYSADMIN, Role.SECADMIN))
+    _tell(session, removal, "refused", now, ANSWER)
     return removal
 
 
+def _neighbours(session: Session, removal: Removal) -> list[int]:
+    """Other offices that show, or showed, the same bytes."""
+    found = select(Version.office_id).where(
+        Version.blob_id == removal.blob_id, Version.office_id != removal.office_id, Version.state != "withdrawn"
+    )
+    return sorted(session.scalars(found.distinct()))
+
+
 def _audit(
-    session: Session, removal: Removal, action: str, now: datetime, actor: Actor | None, address: str, **data: Any
-) -> None:
-    audit.record(
-        session, now=now, actor=actor, action=action, subject="removal", subject_id=removal.id,
-        office_id=removal.office_id, address=address, blob=removal.blob_id, sha256=removal.blob.sha256, **data,
-    )  # fmt: skip
+    session: Session, removal: Removal, action: str, now: datetime, actor: Actor | None, address: str,
+    by_office: Mapping[int, list[int]] | None = None, **data: Any,
+) -> None:  # fmt: skip
+    """On record in every office that it touches; why, in the one that asked. `by_office`: ids of versions."""
+    for office_id in [removal.office_id, *_neighbours(session, removal)]:
+        said = data if office_id == removal.office_id else {name: data[name] for name in data if name != "reason"}
+        if by_office is not None:
+            said = said | {"versions": by_office.get(office_id, [])}
+        audit.record(
+            session, now=now, actor=actor, action=action, subject="removal", subject_id=removal.id,
+            office_id=office_id, address=address, blob=removal.blob_id, sha256=removal.blob.sha256, **said,
+        )  # fmt: skip
 
 
 def _tell(session: Session, removal: Removal, stage: str, now: datetime, roles: Iterable[Role]) -> None:
-    people = session.scalars(
-        select(User.id)
-        .where(User.office_id == removal.office_id, User.active.is_(True))
-        .where(User.role.in_([role.value for role in roles]))
-        .order_by(User.id)
-    )
-    for person in people.all():
+    """`roles`: of the office that asked; of another one that it touches, the three who answer for it."""
+    ours = (User.office_id == removal.office_id) & User.role.in_([role.value for role in roles])
+    theirs = User.office_id.in_(_neighbours(session, removal)) & User.role.in_([role.value for role in ANSWER])
+    people = session.execute(
+        select(User.id, User.office_id).where(User.active.is_(True), ours | theirs).order_by(User.id)
+    ).all()
+    for person, office_id in people:
         tell(
-            session, office_id=removal.office_id, recipient_id=person, kind=Kind.SYSTEM.value, now=now,
+            session, office_id=office_id, recipient_id=person, kind=Kind.SYSTEM.value, now=now,
             once=f"removal/{removal.id}/{stage}/{person}",
         )  # fmt: skip
 
@@ -209,32 +227,72 @@ def waiting(session: Session, now: datetime) -> list[int]:
 def carry_out(session: Session, store: ObjectStore, *, now: datetime, everything: bool = False) -> RemovalResult:
     """Removes what is approved; commits one by one, and may be killed anywhere: removing again is no error.
 
-    `everything`: also looks whether something that was removed has come back into the store.
+    `everything`: also looks whether something that was removed has come back into the store. What the store does not
+    let go stays on record with the reason and holds up nothing else.
     """
     result = RemovalResult()
-    for removal_id in waiting(session, now):
-        session.commit()
-        try:
+    try:
+        for removal_id in waiting(session, now):
+            session.commit()
             _carry_out(session, store, removal_id, now, result)
-        except Unavailable:
-            session.rollback()
-            result.store_down = True
-            return result
-    if everything:
-        rows = session.execute(
-            select(Blob.object_key).join(Removal, Removal.blob_id == Blob.id).where(Removal.state == "done")
-        ).all()
-        session.commit()
-        for (key,) in rows:
-            if store.exists(key):
-                store.remove(key)
-                result.again += 1
+        if everything:
+            done = session.scalars(select(Removal.id).where(Removal.state == "done").order_by(Removal.id)).all()
+            for removal_id in done:
+                session.commit()
+                _keep_out(session, store, removal_id, now, result)
+    except Unavailable:
+        session.rollback()
+        result.store_down = True
     return result
+
+
+def _take_out(store: ObjectStore, key: str) -> str:
+    """Why the store keeps it; "" when it is gone. Unavailable when the store does not answer at all."""
+    try:
+        store.remove(key)
+    except Conflict as locked:
+        return locked.code
+    except NotFound:
+        return ""
+    except Unavailable:
+        store.ready()
+        return "object_kept"
+    return ""
+
+
+def _keep_out(session: Session, store: ObjectStore, removal_id: int, now: datetime, result: RemovalResult) -> None:
+    removal = session.get_one(Removal, removal_id)
+    key, before = removal.blob.object_key, removal.problem
+    session.commit()
+    try:
+        there = store.exists(key)
+    except Unavailable:
+        store.ready()
+        return  # of this object nothing is known tonight
+    problem = _take_out(store, key) if there else ""
+    result.again += there and not problem
+    result.kept += bool(problem)
+    if (problem, there) == (before, False):
+        return
+    write(session)
+    removal = session.get_one(Removal, removal_id, populate_existing=True)
+    if there and not problem:
+        _audit(session, removal, "removal.done", now, None, "", again=True)
+    elif problem and problem != before:
+        _audit(session, removal, "removal.blocked", now, None, "", why=problem)
+    removal.problem, removal.tried_at = problem, now
+    session.commit()
 
 
 def _carry_out(session: Session, store: ObjectStore, removal_id: int, now: datetime, result: RemovalResult) -> None:
     removal = session.get_one(Removal, removal_id)
     keys = [removal.blob.object_key]
+    # What was spoilt and then replaced by another object (services.renewing) holds nearly the same bytes.
+    keys += session.scalars(
+        select(Finding.object_key)
+        .where(Finding.blob_id == removal.blob_id, Finding.object_key != removal.blob.object_key)
+        .distinct()
+    ).all()
     keys += session.scalars(
         select(Rendition.object_key).where(Rendition.blob_id == removal.blob_id, Rendition.object_key != "")
     ).all()
@@ -242,12 +300,7 @@ def _carry_out(session: Session, store: ObjectStore, removal_id: int, now: datet
     session.commit()
     if not problem:
         for key in keys:  # no row is locked while the store works
-            try:
-                store.remove(key)
-            except Conflict as locked:
-                problem = locked.code
-            except NotFound:
-                continue
+            problem = _take_out(store, key) or problem
     write(session)
     removal = session.get_one(Removal, removal_id, populate_existing=True)
     if removal.state != "approved":
@@ -264,8 +317,9 @@ def _carry_out(session: Session, store: ObjectStore, removal_id: int, now: datet
             .where(Rendition.blob_id == removal.blob_id)
             .values(state="impossible", object_key="", sha256="", size=0)
         )
+        custody.close_removed(session, blob_id=removal.blob_id, now=now)
         _audit(session, removal, "removal.done", now, None, "", objects=len(keys))
-        _tell(session, removal, "done", now, (Role.LEGAL_HEAD, Role.SYSADMIN, Role.SECADMIN))
+        _tell(session, removal, "done", now, ANSWER)
         result.done += 1
     session.commit()
 

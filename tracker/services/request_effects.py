@@ -16,6 +16,7 @@ from tracker.queries.calendar import load_calendar
 from tracker.queries.delegations import overlapping
 from tracker.queries.requests import obligation_view, period_view
 from tracker.services.assessment import reassess
+from tracker.services.notices import settle_waived
 
 
 def apply(session: Session, request: Request, *, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def apply(session: Session, request: Request, *, now: datetime, zone: ZoneInfo) 
         case RequestKind.EXTENSION:
             changed = _extend(session, request)
         case RequestKind.WAIVER:
-            changed = _waive(session, request)
+            changed = _waive(session, request, now, zone)
         case RequestKind.ZERO_REPORT:
             changed = _zero(session, request, today)
         case RequestKind.OWNER_CHANGE:
@@ -71,10 +72,12 @@ def _extend(session: Session, request: Request) -> dict[str, Any]:
     return {"before": {"due": before}, "after": {"due": due}}
 
 
-def _waive(session: Session, request: Request) -> dict[str, Any]:
+def _waive(session: Session, request: Request, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
     period = _period(session, request)
     check_open(period_view(session, period))
     period.waived = True
+    session.flush()
+    settle_waived(session, period, now=now, zone=zone)
     return {"before": {"waived": False}, "after": {"waived": True}}
 
 

@@ -31,6 +31,7 @@ from tracker.domain.requests import (
 from tracker.domain.telling import Kind
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tracker.models import Department, Obligation, Period, Request, Task, User
+from tracker.queries.accounts import current
 from tracker.queries.calendar import load_calendar
 from tracker.queries.requests import obligation_view, period_view, standing_of
 from tracker.queries.subjects import task_subject
@@ -338,7 +339,8 @@ def tell_deciders(session: Session, request: Request, now: datetime) -> None:
     standing = standing_of(session, request)
     signing = standing.kind is RequestKind.ZERO_REPORT and standing.state is RequestState.OPEN
     role = Role.DEPT_HEAD if signing else decider(standing)
-    wanted = select(User).where(User.office_id == request.office_id, User.active.is_(True)).order_by(User.id)
+    there = current(local_date(now, OFFICE_ZONE))
+    wanted = select(User).where(User.office_id == request.office_id, there).order_by(User.id)
     if role is Role.DEPT_HEAD:
         heads = (Role.DEPT_HEAD.value, Role.LEGAL_HEAD.value)
         wanted = wanted.where(User.department_id == standing.department_id, User.role.in_(heads))
@@ -354,7 +356,7 @@ def tell_decided(session: Session, request: Request, now: datetime, besides: int
     people = {request.asked_by_id, request.confirmed_by_id}
     if request.task is not None and request.state != RequestState.REFUSED:
         steps = ("contact", "dept_head") if request.kind == RequestKind.OWNER_CHANGE else ("contact",)
-        people |= {person.id for person in recipients(session, request.task, steps)}
+        people |= {person.id for person in recipients(session, request.task, steps, local_date(now, OFFICE_ZONE))}
     if request.kind == RequestKind.DELEGATION and request.state == RequestState.APPROVED:
         people |= {int(request.data["person_id"]), int(request.data["delegate_id"])}
     for person_id in sorted(people - {None, besides}, key=lambda key: key or 0):

@@ -232,7 +232,7 @@ def _settle(session: Session, result: RestoreResult, now: datetime) -> None:
         .where(Rendition.state.in_(("making", "ready")))
         .values(state="wanted", object_key="", sha256="", size=0, lease_until=None, attempts=0)
     )
-    session.execute(update(Blob).values(locked_until=None))
+    session.execute(update(Blob).values(retention="", locked_until=None))
     session.execute(update(HoldBlob).where(HoldBlob.lifted_at.is_(None)).values(applied_at=None))
     audit.record(
         session, now=now, actor=None, action="backup.restored", subject="backup", subject_id=None, office_id=None,
@@ -258,11 +258,14 @@ def _check(
 
 
 def plain_settings(env: Mapping[str, str], *, encrypted: bool) -> dict[str, str]:
-    """What of the settings goes into a backup: not where this machine's parts lie, and secrets only when encrypted."""
+    """What of the settings goes into a backup: not where this machine's parts lie, and secrets only when encrypted.
+
+    Without encryption only what is known to be none: a setting that nobody has thought of may hold a password.
+    """
     return {
         name: value
         for name, value in sorted(env.items())
-        if name.startswith("TRACKER_") and value and name not in HERE and (encrypted or name not in SECRETS)
+        if name.startswith("TRACKER_") and value and name not in HERE and (encrypted or name in PLAIN)
         if not (name == "TRACKER_SMTP_URL" and env.get("TRACKER_SMTP_SINK") == "1")  # the mailbox of this machine
     }
 
@@ -272,4 +275,9 @@ HERE = {
     "TRACKER_S3_ACCESS_KEY", "TRACKER_S3_SECRET_KEY", "TRACKER_S3_BUCKET", "TRACKER_S3_SECURE", "TRACKER_SMTP_SINK",
     "TRACKER_BACKUP_DIR", "TRACKER_BACKUP_KEY_FILE", "TRACKER_BACKUP_PASSPHRASE",
 }  # fmt: skip
-SECRETS = {"TRACKER_SECRET_KEY", "TRACKER_SMTP_URL", "TRACKER_BOUNCE_IMAP_URL"}
+SECRETS = {"TRACKER_SECRET_KEY", "TRACKER_SMTP_URL", "TRACKER_BOUNCE_IMAP_URL", "TRACKER_TSA_URL"}  # user:pass@ in URLs
+PLAIN = {
+    "TRACKER_BASE_URL", "TRACKER_DEMO", "TRACKER_DINGTALK_URL", "TRACKER_FEISHU_URL", "TRACKER_IDLE_MINUTES",
+    "TRACKER_MAIL_FROM", "TRACKER_MAX_UPLOAD_MB", "TRACKER_SESSION_HOURS", "TRACKER_TIMEZONE", "TRACKER_TSA_CERT",
+    "TRACKER_WECOM_URL",
+}  # fmt: skip

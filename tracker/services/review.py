@@ -137,7 +137,8 @@ def _supersede(session: Session, version: Version) -> None:
 
 def _tell_department(session: Session, version: Version, kind: str, now: datetime) -> None:
     task = version.evidence.slot.task
-    people = {person.id for person in recipients(session, task, ("contact",))} | {version.uploaded_by_id}
+    contacts = recipients(session, task, ("contact",), local_date(now, OFFICE_ZONE))
+    people = {person.id for person in contacts} | {version.uploaded_by_id}
     period_id = version.evidence.obligations[0].period_id
     for person_id in sorted(people):
         tell(

@@ -8,11 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from tracker.domain.calendar import local_date
-from tracker.domain.clocks import TASK_SIGN_WORKDAYS, ClockKind
+from tracker.domain.clocks import ClockKind
 from tracker.domain.permissions import Action, Actor
 from tracker.errors import Conflict, InvalidInput, NotFound
 from tracker.models import Clock, Task
 from tracker.queries.calendar import load_calendar
+from tracker.queries.office_rules import load_rules
 from tracker.queries.signing import to_hand_out
 from tracker.queries.subjects import require, task_subject
 from tracker.services import audit
@@ -34,17 +35,19 @@ def hand_out(
     *,
     actor: Actor,
     year: int,
-    workdays: int = TASK_SIGN_WORKDAYS,
+    workdays: int | None = None,
     now: datetime,
     zone: ZoneInfo = OFFICE_ZONE,
     address: str = "",
 ) -> int:
     """下达: starts the clock of signing on for every active task of the year that has none; how many.
 
-    A second time finds nothing left to do. The next sweep tells the departments, in one mail a person.
+    `workdays` to sign on, None for the office's term. A second time finds nothing left to do. The next sweep tells
+    the departments, in one mail a person.
     """
     require(actor, Action.HAND_OUT)
-    due = due_of(session, workdays, local_date(now, zone))
+    usual = load_rules(session, actor.office_id).sign_days
+    due = due_of(session, usual if workdays is None else workdays, local_date(now, zone))
     tasks = to_hand_out(session, actor.office_id, year)
     for task in tasks:
         start_clock(

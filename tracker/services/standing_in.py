@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.telling import is_switched_off
 from tracker.models import Delegation, Outbox, User
+from tracker.queries.accounts import current
 
 COPY, INSTEAD = "copy", "instead"  # beginnings of `once`
 AT_ONCE = 500  # rows of one statement
@@ -37,7 +38,7 @@ def absent(session: Session, today: date, only: Collection[int] | None = None) -
         select(Delegation.person_id, Delegation.delegate_id)
         .join(User, User.id == Delegation.delegate_id)
         .where(Delegation.revoked_at.is_(None), Delegation.starts_on <= today, Delegation.ends_on >= today)
-        .where(User.active.is_(True))
+        .where(current(today))
         .order_by(Delegation.person_id, Delegation.delegate_id)
     )
     if only is not None:
@@ -48,9 +49,9 @@ def absent(session: Session, today: date, only: Collection[int] | None = None) -
     return found
 
 
-def dead(session: Session, only: Collection[int] | None = None) -> list[int]:
-    """Active people whose mailbox takes nothing any more."""
-    query = select(User.id).where(User.mail_dead_at.is_not(None), User.active.is_(True))
+def dead(session: Session, today: date, only: Collection[int] | None = None) -> list[int]:
+    """People with an account in force whose mailbox takes nothing any more."""
+    query = select(User.id).where(User.mail_dead_at.is_not(None), current(today))
     if only is not None:
         query = query.where(User.id.in_(only))
     return list(session.scalars(query))
@@ -61,7 +62,7 @@ def spread(session: Session, *, now: datetime, today: date, only: Collection[int
 
     `only`: of these people's rows. Costs two statements when nobody is away and no mailbox is dead.
     """
-    delegates, silent = absent(session, today, only), dead(session, only)
+    delegates, silent = absent(session, today, only), dead(session, today, only)
     if not delegates and not silent:
         return 0
     rows = session.scalars(
@@ -80,7 +81,7 @@ def spread(session: Session, *, now: datetime, today: date, only: Collection[int
         for delegate in delegates.get(row.recipient_id, ())
         if not is_copy(row) and not is_switched_off(row.kind, people[row.recipient_id].quiet)
     ]
-    above = _above(session, [people[person_id] for person_id in silent])
+    above = _above(session, [people[person_id] for person_id in silent], today)
     redirected = [row for row in rows if row.recipient_id in above]
     made += [
         _copied(row, other, INSTEAD, row.stood_in_for_id or row.recipient_id, now)
@@ -120,14 +121,14 @@ def _insert(session: Session, values: Sequence[dict[str, Any]]) -> int:
     return count
 
 
-def _above(session: Session, silent: Sequence[User]) -> dict[int, list[int]]:
+def _above(session: Session, silent: Sequence[User], today: date) -> dict[int, list[int]]:
     """Dead mailbox → whoever is told instead: the first step up with a mailbox that works; none: an empty list."""
     if not silent:
         return {}
     roles = {role for person in silent for step in UPWARD.get(person.role, ()) for role in step}
     within: ColumnElement[bool] = User.office_id.in_({person.office_id for person in silent})
     others = session.scalars(
-        select(User).where(within, User.role.in_(roles), User.active.is_(True), User.mail_dead_at.is_(None))
+        select(User).where(within, User.role.in_(roles), current(today), User.mail_dead_at.is_(None))
     ).all()
     return {person.id: _next_up(person, others) for person in silent}
 

@@ -14,7 +14,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
+from tracker.domain.facts import EvidenceState
+from tracker.domain.periods import stones
 from tracker.domain.permissions import LEADERS
+from tracker.domain.reminders import RungName, read_rung
 from tracker.domain.telling import Kind, is_switched_off
 from tracker.models import (
     CalendarYear,
@@ -33,6 +36,7 @@ from tracker.models import (
     Version,
 )
 from tracker.models.tasks import task_cooperation
+from tracker.queries.accounts import current, is_current
 from tracker.services.standing_in import COPY, INSTEAD, absent
 
 MOOT, NOT_THEIRS, SWITCHED_OFF = "moot", "not_theirs", "switched_off"
@@ -108,12 +112,12 @@ def settle_outdated(
 
 def _outcome(row: Outbox, people: Mapping[int, User], facts: _Facts) -> str | None:
     reader = people[row.recipient_id]
-    if not reader.active:
+    if not is_current(reader, facts.today):
         return NOT_THEIRS
     if is_switched_off(row.kind, reader.quiet):
         return SWITCHED_OFF
     whose = people.get(row.stood_in_for_id) if row.stood_in_for_id is not None else reader
-    if whose is None or not whose.active:
+    if whose is None or not is_current(whose, facts.today):
         return NOT_THEIRS
     how = (row.once or "").partition("/")[0]
     if how == COPY and reader.id not in facts.absent.get(whose.id, ()):
@@ -166,16 +170,31 @@ def _verdict(row: Outbox, person: User, facts: _Facts) -> str | None:
 
 def _period(row: Outbox, person: User, facts: _Facts) -> str | None:
     period = facts.periods.get(row.period_id or 0)
-    if period is None or not period.active:
+    if period is None or not period.active or period.waived:
         return MOOT
     if not _is_theirs(person, facts.owner(period.owner_id, period.contact_id)):
         return NOT_THEIRS
     rung = facts.rungs.get(row.reminder_id or 0, "")
     if row.kind in AGEING:
         return None if _still_ages(row, rung, facts) else MOOT
-    if period.complete or period.light == "blue" or _cycle_is_done(row, rung, facts):
+    waits_for_closing = not period.missing and set(period.reasons) == {"notice"}  # all came: only its notice is open
+    if period.complete or period.light == "blue" or waits_for_closing:
         return MOOT
-    return None
+    return MOOT if rung and _is_overtaken(read_rung(rung), period, facts) else None
+
+
+def _is_overtaken(rung: RungName, period: Any, facts: _Facts) -> bool:
+    """Whether the deadline that the rung speaks of was moved, or owes nothing any more."""
+    if rung.milestone is not None:
+        known = stones(period.milestones, period.due, period.original_due)
+        return rung.milestone not in {day for day, _text in known}
+    if rung.cycle:
+        return _cycle_is_done(rung.cycle, facts.parts.get(period.id, ()))
+    if period.extended_to is None:
+        return False
+    if rung.step == "week":  # the period's, whichever of its deadlines was late
+        return facts.today <= period.due and "overdue" not in period.reasons
+    return rung.step != "press" and rung.prefix != period.extended_to.isoformat()
 
 
 def _still_ages(row: Outbox, rung: str, facts: _Facts) -> bool:
@@ -188,16 +207,15 @@ def _still_ages(row: Outbox, rung: str, facts: _Facts) -> bool:
     )
 
 
-def _cycle_is_done(row: Outbox, rung: str, facts: _Facts) -> bool:
-    """Whether the rung is of a cycle inside the period (M03/T-7) that owes nothing any more."""
-    cycle = rung.partition("/")[0] if "/T" in rung else ""
-    parts = [part for part in facts.parts.get(row.period_id or 0, ()) if part.cycle_no == cycle] if cycle else []
-    return bool(parts) and not any(part.missing or part.state == "returned" or part.stale_reasons for part in parts)
+def _cycle_is_done(cycle: str, parts: Iterable[Any]) -> bool:
+    """Whether a cycle inside the period (the M03 of M03/T-7) owes nothing any more."""
+    owed = [part for part in parts if part.cycle_no == cycle]
+    return bool(owed) and not any(part.missing or part.state == "returned" or part.stale_reasons for part in owed)
 
 
 def _clock(row: Outbox, person: User, facts: _Facts) -> str | None:
     clock = facts.clocks.get(row.clock_id or 0)
-    if clock is None or clock.stopped_at is not None or clock.active is False:
+    if clock is None or clock.stopped_at is not None or clock.active is False or clock.waived:
         return MOOT
     contact = clock.contact_id if clock.owner_id == clock.department_id else None
     return None if _is_theirs(person, facts.owner(clock.department_id, contact)) else NOT_THEIRS
@@ -212,16 +230,16 @@ def _notice(row: Outbox, person: User, facts: _Facts) -> str | None:
     act = named[2] if len(named) > 2 and named[0] == "notice" else ""
     if (notice.state in CLOSED) != (act in CLOSED):
         return MOOT
-    if act == "drafted" and (notice.state != "draft" or _is_complete(row, facts)):
+    if act == "drafted" and (notice.state != "draft" or _is_settled(row, facts)):
         return MOOT  # signed by another, or nothing left to press for
     if person.role in ABOVE | {"reviewer"} or person.department_id == notice.department_id:
         return None
     return NOT_THEIRS
 
 
-def _is_complete(row: Outbox, facts: _Facts) -> bool:
+def _is_settled(row: Outbox, facts: _Facts) -> bool:
     period = facts.periods.get(row.period_id or 0)
-    return period is not None and period.complete
+    return period is not None and (period.complete or period.waived)
 
 
 def _request(row: Outbox, person: User, facts: _Facts, *, strict: bool) -> str | None:
@@ -296,7 +314,7 @@ def _read(session: Session, rows: Sequence[Outbox], today: date, any_stand_in: b
         clocks=clocks,
         notices=_notices(session, ids("notice_id", {Kind.NOTICE})),
         requests=_pairs(session, Request.id, Request.state, ids("request_id")),
-        named=_named(session, contacts),
+        named=_named(session, contacts, today),
         absent=absent(session, today) if any_stand_in else {},
         dead=set(session.scalars(select(User.id).where(User.mail_dead_at.is_not(None)))) if system else (),
         years=set(session.scalars(select(CalendarYear.year))) if system else (),
@@ -309,7 +327,7 @@ def _with_parts(rows: Iterable[Outbox], rungs: Mapping[int, str]) -> set[int]:
     return {
         row.period_id
         for row in rows
-        if row.period_id is not None and (row.kind in AGEING or "/T" in rungs.get(row.reminder_id or 0, ""))
+        if row.period_id is not None and (row.kind in AGEING or read_rung(rungs.get(row.reminder_id or 0, "")).cycle)
     }
 
 
@@ -323,10 +341,13 @@ def _periods(session: Session, ids: set[int]) -> dict[int, Any]:
     if not ids:
         return {}
     rows = session.execute(
-        select(Period.id, Period.complete, Period.light, Task.active, Task.owner_id, Task.contact_id)
+        select(
+            Period.id, Period.complete, Period.light, Period.waived, Period.missing, Period.reasons, Period.due,
+            Period.original_due, Period.extended_to, Period.milestones, Task.active, Task.owner_id, Task.contact_id,
+        )
         .join(Task, Task.id == Period.task_id)
         .where(Period.id.in_(ids))
-    )
+    )  # fmt: skip
     return {row.id: row for row in rows}
 
 
@@ -359,10 +380,14 @@ def _versions(session: Session, ids: set[int]) -> dict[int, Any]:
 
 
 def _latest(session: Session, evidence: set[int]) -> dict[int, int]:
-    """Evidence → its newest version."""
+    """Evidence → its newest version that was handed in: a draft, or what was taken back, answers nothing."""
     if not evidence:
         return {}
-    newest = select(Version.evidence_id, func.max(Version.id)).where(Version.evidence_id.in_(evidence))
+    newest = (
+        select(Version.evidence_id, func.max(Version.id))
+        .where(Version.evidence_id.in_(evidence))
+        .where(Version.state.not_in((EvidenceState.DRAFT.value, EvidenceState.WITHDRAWN.value)))
+    )
     return {row[0]: row[1] for row in session.execute(newest.group_by(Version.evidence_id))}
 
 
@@ -382,7 +407,9 @@ def _clocks(session: Session, ids: set[int]) -> dict[int, Any]:
     if not ids:
         return {}
     rows = session.execute(
-        select(Clock.id, Clock.stopped_at, Clock.department_id, Task.active, Task.owner_id, Task.contact_id)
+        select(
+            Clock.id, Clock.stopped_at, Clock.department_id, Period.waived, Task.active, Task.owner_id, Task.contact_id
+        )
         .outerjoin(Notice, Notice.id == Clock.notice_id)
         .outerjoin(Period, Period.id == Notice.period_id)
         .outerjoin(Task, Task.id == func.coalesce(Clock.task_id, Period.task_id))
@@ -398,9 +425,9 @@ def _notices(session: Session, ids: set[int]) -> dict[int, Any]:
     return {row.id: row for row in rows}
 
 
-def _named(session: Session, contacts: set[int]) -> dict[int, int | None]:
-    """Active people who are named as contacts, with their departments."""
+def _named(session: Session, contacts: set[int], today: date) -> dict[int, int | None]:
+    """People with an account in force who are named as contacts, with their departments."""
     if not contacts:
         return {}
-    rows = session.execute(select(User.id, User.department_id).where(User.id.in_(contacts), User.active.is_(True)))
+    rows = session.execute(select(User.id, User.department_id).where(User.id.in_(contacts), current(today)))
     return {row[0]: row[1] for row in rows}

@@ -6,17 +6,18 @@ and tried again next time.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import WorkCalendar, local_date
 from tracker.domain.clocks import LADDER_OF, ClockKind, round_of
+from tracker.domain.escalation import legal_departments
 from tracker.domain.facts import LadderKind, OpenDeadline, PeriodVerdict, Rung
 from tracker.domain.reminders import (
     Ladder,
@@ -26,11 +27,14 @@ from tracker.domain.reminders import (
     next_week_start,
     overtaken_notice,
     owed_rung,
+    read_rung,
 )
 from tracker.domain.telling import Kind
 from tracker.models import Clock, Obligation, Office, Period, Reminder, Slot, Task, User
+from tracker.queries.accounts import current
 from tracker.queries.calendar import forget_calendar, load_calendar
-from tracker.queries.ladders import climbs_from, forget_ladders, load_ladders
+from tracker.queries.ladders import forget_ladders, load_ladders
+from tracker.queries.office_rules import load_rules
 from tracker.services import clocks, notices
 from tracker.services.assessment import OFFICE_ZONE, reassess
 from tracker.services.calendar_admin import needs_next_table, warn_of_missing_table
@@ -42,7 +46,6 @@ PAGE = 200
 DUE_SOON = {"due_soon"}
 OVERDUE = {"overdue"}
 STALE = {"stale"}
-STALE_TO_LEGAL = 10  # workdays after which stale material is the legal office's business too
 LEADERS = ("deputy", "director", "secretary")
 
 
@@ -86,12 +89,12 @@ class _Pass:
     legal: dict[int, set[int]] = field(default_factory=dict)
 
     def is_legal(self, office_id: int, department_id: int) -> bool:
-        """Whether the department is the office's legal office: the one its head belongs to."""
+        """Whether the department is the office's legal office: the one that its head belongs to today."""
         if office_id not in self.legal:
-            held = self.session.scalars(
-                select(User.department_id).where(User.office_id == office_id, User.role == "legal_head")
+            heads = self.session.scalars(
+                select(User).where(User.office_id == office_id, User.role == "legal_head", current(self.today))
             )
-            self.legal[office_id] = {row for row in held if row is not None}
+            self.legal[office_id] = legal_departments(heads)
         return department_id in self.legal[office_id]
 
     def ladders(self, office_id: int) -> Mapping[LadderKind, Ladder]:
@@ -154,19 +157,21 @@ def _sweep_period(this: _Pass, period_id: int) -> None:
     if period.task.active:
         result.reminders_created += _remind(this, period, period.task, verdict)
         result.reminders_created += _tell_of_stale(this, period, period.task, verdict)
+    if verdict.fulfilled or period.waived:
+        notices.drop_draft(this.session, period, now=this.now)
 
 
 def _remind(this: _Pass, period: Period, task: Task, verdict: PeriodVerdict) -> int:
     if not verdict.deadlines:
         return 0
-    known = set(this.session.scalars(select(Reminder.rung).where(Reminder.period_id == period.id)))
+    known = _climbed(this, period)
     created = 0
     for deadline in verdict.deadlines:
         rungs = _rungs(this, period, task, deadline)
         rung = owed_rung(rungs, this.today, known, complete=False)
         if rung is not None:
             created += remind(
-                this.session, recipients(this.session, task, rung.to), office_id=period.office_id,
+                this.session, recipients(this.session, task, rung.to, this.today), office_id=period.office_id,
                 period_id=period.id, rung=rung.code, owed_on=rung.on, kind=Kind.REMINDER, now=this.now,
                 pre_holiday=rung.pre_holiday,
             )  # fmt: skip
@@ -175,12 +180,18 @@ def _remind(this: _Pass, period: Period, task: Task, verdict: PeriodVerdict) -> 
     return created
 
 
+def _climbed(this: _Pass, period: Period) -> set[str]:
+    known = set(this.session.scalars(select(Reminder.rung).where(Reminder.period_id == period.id)))
+    # Once the cycles inside an extended period carried its date, too (2026-10-30/M09/T+1): still the same rungs.
+    named = [read_rung(code) for code in known]
+    return known | {f"{one.cycle}/{one.step}" for one in named if one.cycle and one.prefix}
+
+
 def _rungs(this: _Pass, period: Period, task: Task, deadline: OpenDeadline) -> tuple[Rung, ...]:
     return deadline_rungs(
         deadline,
         this.ladders(period.office_id)[deadline.kind],
         this.calendar,
-        start=climbs_from(this.session, period, deadline.kind, this.zone),
         weight=task.weight,
         legal_own=this.is_legal(period.office_id, task.owner_id),
         through=this.today,
@@ -190,44 +201,44 @@ def _rungs(this: _Pass, period: Period, task: Task, deadline: OpenDeadline) -> t
 def _tell_of_stale(this: _Pass, period: Period, task: Task, verdict: PeriodVerdict) -> int:
     """Soon stale: the clerk, once. Stale: clerk and head that day, then each week, after ten workdays legal too."""
     aged = {part.id: part for part in verdict.obligations if part.stale_reasons or part.soon_stale}
-    if not aged:
+    if not aged or period.waived:
         return 0
     rows = this.session.execute(
         select(Obligation.id, Slot.code, Obligation.due)
         .join(Slot)
         .where(Obligation.id.in_(aged), Obligation.required.is_(True))  # nobody is pressed for what may be left out
     ).all()
-    created, stale = 0, False
+    created, flags = 0, set()
     for key, slot, due in rows:
         part = aged[key]
         # One flag for each thing owed, until it was fresh again and expired anew: a monthly ledger
         # that missed March is told again when it misses June.
         kind, to = (Kind.STALE, ("contact", "dept_head")) if part.stale_reasons else (Kind.SOON_STALE, ("contact",))
-        stale = stale or bool(part.stale_reasons)
         until = part.expires_on or due if part.stale_reasons else part.expires_on
+        flag = f"{kind}/{slot}/{until}"
+        if part.stale_reasons:
+            flags.add(flag)
         created += remind(
-            this.session, recipients(this.session, task, to), office_id=period.office_id, period_id=period.id,
-            rung=f"{kind}/{slot}/{until}", owed_on=this.today, kind=kind, now=this.now,
+            this.session, recipients(this.session, task, to, this.today), office_id=period.office_id,
+            period_id=period.id, rung=flag, owed_on=this.today, kind=kind, now=this.now,
         )  # fmt: skip
-    return created + (_tell_each_week(this, period, task) if stale else 0)
+    return created + (_tell_each_week(this, period, task, flags) if flags else 0)
 
 
-def _tell_each_week(this: _Pass, period: Period, task: Task) -> int:
+def _tell_each_week(this: _Pass, period: Period, task: Task, flags: Collection[str]) -> int:
+    """`flags`: the rungs of what is stale now; what was fresh again meanwhile counts from its new flag."""
     week = first_workday_of_week(this.today, this.calendar)
     since = this.session.scalar(
-        select(Reminder.owed_on)
-        .where(Reminder.period_id == period.id, Reminder.rung.startswith("stale/"))
-        .order_by(Reminder.owed_on)
-        .limit(1)
+        select(func.min(Reminder.owed_on)).where(Reminder.period_id == period.id, Reminder.rung.in_(flags))
     )
     if week is None or since is None or not since < week <= this.today:
         return 0
     to: tuple[str, ...] = ("contact", "dept_head")
-    if this.calendar.workdays_between(since, this.today) >= STALE_TO_LEGAL:
+    if this.calendar.workdays_between(since, this.today) >= load_rules(this.session, period.office_id).stale_to_legal:
         own = this.is_legal(period.office_id, task.owner_id)
         to += ("deputy",) if own else ("legal",)
     return remind(
-        this.session, recipients(this.session, task, to), office_id=period.office_id, period_id=period.id,
+        this.session, recipients(this.session, task, to, this.today), office_id=period.office_id, period_id=period.id,
         rung=f"stale_week/{week}", owed_on=week, kind=Kind.STALE, now=this.now,
     )  # fmt: skip
 
@@ -239,6 +250,8 @@ def _sweep_clock(this: _Pass, clock_id: int) -> None:
     )
     if clock is None:
         return
+    if clock.notice is not None and clock.notice.period.waived:
+        clocks.stop_clock(this.session, clock, by_id=None, now=this.now, zone=this.zone)  # nothing is asked any more
     clocks.reassess_clock(this.session, clock, today=this.today, zone=this.zone)
     this.result.examined += 1
     task = clock.task or (clock.notice.period.task if clock.notice else None)
@@ -254,7 +267,7 @@ def _sweep_clock(this: _Pass, clock_id: int) -> None:
     rung = owed_rung(rungs, this.today, {row.rung for row in climbed}, complete=False)
     if rung is not None:
         people = people_at(
-            this.session, clock.office_id, clock.department_id, rung.to,
+            this.session, clock.office_id, clock.department_id, rung.to, this.today,
             contact_id=task.contact_id if task.owner_id == clock.department_id else None,
         )  # fmt: skip
         this.result.reminders_created += remind(

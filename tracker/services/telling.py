@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.escalation import holders
 from tracker.models import Delegation, Outbox, Reminder, Task, User
+from tracker.queries.accounts import current
 
 # Steps of the escalation path (domain.reminders.STEPS). Whoever is missing is replaced by the next one up.
 STEPS = ("contact", "dept_head")
@@ -91,18 +92,23 @@ def remind(
     return created
 
 
-def recipients(session: Session, task: Task, roles: tuple[str, ...]) -> list[User]:
+def recipients(session: Session, task: Task, roles: Sequence[str], today: date) -> list[User]:
     """Who stands at these steps for a task; see `people_at`."""
-    return people_at(session, task.office_id, task.owner_id, roles, contact_id=task.contact_id)
+    return people_at(session, task.office_id, task.owner_id, roles, today, contact_id=task.contact_id)
 
 
 def people_at(
-    session: Session, office_id: int, department_id: int, roles: Sequence[str], contact_id: int | None = None
+    session: Session,
+    office_id: int,
+    department_id: int,
+    roles: Sequence[str],
+    today: date,
+    contact_id: int | None = None,
 ) -> list[User]:
-    """Active people of an office at steps of its escalation path: `domain.escalation.holders`."""
+    """People of an office, their accounts in force, at steps of its escalation path: `domain.escalation.holders`."""
     people = session.scalars(
         select(User)
-        .where(User.office_id == office_id, User.active.is_(True))
+        .where(User.office_id == office_id, current(today))
         .where(
             (User.department_id == department_id)
             | User.role.in_(("legal_head", "reviewer", "deputy", "director", "secretary"))
@@ -113,12 +119,12 @@ def people_at(
 
 
 def delegates(session: Session, people: Iterable[User], today: date) -> dict[int, list[User]]:
-    """Who stands in today for each of `people` (by id): active delegates in the time of their delegation."""
+    """Who stands in today for each of `people` (by id): delegates in the time of their delegation."""
     ids = [person.id for person in people]
     rows = session.execute(
         select(Delegation.person_id, User)
         .join(User, User.id == Delegation.delegate_id)
-        .where(Delegation.person_id.in_(ids), Delegation.revoked_at.is_(None), User.active.is_(True))
+        .where(Delegation.person_id.in_(ids), Delegation.revoked_at.is_(None), current(today))
         .where(Delegation.starts_on <= today, Delegation.ends_on >= today)
         .order_by(User.id)
     ).all()

@@ -18,8 +18,9 @@ from tracker.domain.uploads import LEASE, Cut, cut
 from tracker.errors import Conflict, InvalidInput, NotFound, TrackerError
 from tracker.models import Blob, Upload, UploadPart, Version
 from tracker.queries import evidence as reads
-from tracker.services import evidence
+from tracker.services import evidence, renewing
 from tracker.services.evidence import ReceivedFile
+from tracker.services.rehash import Look
 
 ALIVE = ("open", "finishing")
 
@@ -192,11 +193,13 @@ def renew(session: Session, *, upload_id: str, now: datetime) -> None:
 
 
 def settle(
-    session: Session, *, actor: Actor, claimed: Claimed, file: ReceivedFile, now: datetime, address: str = ""
-) -> tuple[Version, bool, bool]:
+    session: Session, *, actor: Actor, claimed: Claimed, file: ReceivedFile, spoilt: Look | None = None,
+    now: datetime, address: str = "",
+) -> tuple[Version, bool, bool]:  # fmt: skip
     """The draft of what was put together: (version, whether it was there already, whether the object is spare).
 
     Spare: the same bytes were stored before under another key, which the draft names; the new object may go.
+    `spoilt`: what `renewing.look` said of that one: where it is not right, the new object takes its place.
     Whoever comes second, because his lease ran out, finds the first one's draft. Conflict("upload_closed", state)
     when the upload was given up meanwhile.
     """
@@ -205,6 +208,7 @@ def settle(
         return session.get_one(Version, row.version_id), True, False
     if row.state not in ALIVE:
         raise Conflict("upload_closed", state=row.state)
+    renewing.renew(session, stored=file.stored, spoilt=spoilt, now=now)
     known = reads.open_draft(
         session, obligation_id=claimed.obligation_id, uploader_id=actor.id, sha256=file.stored.sha256
     )

@@ -24,6 +24,7 @@ BLUEPRINTS = (
     "attention",
     "pressing",
     "ladders",
+    "rules",
     "ledger",
     "rehearsal",
     "packages",

@@ -94,7 +94,7 @@ def detail_words(detail: Detail) -> str:
         "slot_added": _("新增佐证要求 %(code)s %(name)s"),
         "slot_changed": _("佐证要求 %(code)s 的%(column)s：由“%(old)s”改为“%(new)s”"),
         "slot_removed": _("删除佐证要求 %(code)s %(name)s"),
-        "slot_kept": _("佐证要求 %(code)s %(name)s 已有材料，保留为选交"),
+        "slot_kept": _("佐证要求 %(code)s %(name)s 已有材料、申请或上传，保留为选交"),
         "slot_order": _("佐证要求的顺序改变"),
         "indicator_added": _("新增指标 %(code)s %(name)s"),
         "indicator_changed": _("指标 %(code)s 的%(column)s：由“%(old)s”改为“%(new)s”"),

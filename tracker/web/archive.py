@@ -1,5 +1,8 @@
 """归档: what waits for its number, what has one, the catalogues to print, and what goes to the archives."""
 
+from collections.abc import Callable
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -16,6 +19,7 @@ from tracker.domain.archiving import (
     class_key,
     due_day,
 )
+from tracker.domain.package_names import NAME_LIMIT, Names
 from tracker.domain.permissions import Action, Actor, can
 from tracker.errors import Conflict, InvalidInput, NotFound, TrackerError
 from tracker.queries import archive as reads
@@ -42,7 +46,7 @@ def periods() -> dict[str, str]:
 def _year(actor: Actor) -> int:
     """The year asked for, else the last one that is over, if there is anything of it, else the newest."""
     text = request.values.get("year", "")
-    if text.isascii() and text.isdigit() and 1990 <= int(text) <= 2200:
+    if text.isascii() and text.isdigit() and len(text) == 4 and 1990 <= int(text) <= 2200:
         return int(text)
     known, last = reads.years(db.session(), actor.office_id), base.today().year - 1
     return last if last in known or not known else known[0]
@@ -78,17 +82,25 @@ def index() -> ResponseReturnValue:
     return _index()
 
 
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _pages(field: str) -> int | None:
+    text = request.form.get(field, "").strip()
+    if text and _whole(text) is None:
+        raise InvalidInput("archive_pages", field=field)
+    return _whole(text)
+
+
 def _filing(version_id: int) -> Filing:
     """One line of the form, as far as it was filled in."""
     form = request.form
-    pages = form.get(f"pages-{version_id}", "").strip()
-    if pages and not (pages.isascii() and pages.isdigit() and len(pages) < 8):
-        raise InvalidInput("archive_pages", field=f"pages-{version_id}")
     return Filing(
         version_id,
         title=form.get(f"title-{version_id}", ""),
         retention=form.get(f"retention-{version_id}", ""),
-        pages=int(pages) if pages else None,
+        pages=_pages(f"pages-{version_id}"),
         doc_no=form.get(f"doc_no-{version_id}", ""),
         issuer=form.get(f"issuer-{version_id}", ""),
     )
@@ -99,7 +111,7 @@ def file() -> ResponseReturnValue:
     """Numbers for the ticked ones, in the order in which they are listed."""
     actor, session = base.require(Action.FILE), db.session()
     year = _year(actor)
-    ticked = [int(text) for text in request.form.getlist("version") if text.isascii() and text.isdigit()]
+    ticked = [number for text in request.form.getlist("version") if (number := _whole(text)) is not None]
     try:
         made = archiving.file_items(
             session, actor=actor, year=year, filings=[_filing(number) for number in ticked],
@@ -204,12 +216,10 @@ def _back() -> ResponseReturnValue:
 
 @blueprint.post("/items/<int:item_id>/note")
 def note(item_id: int) -> ResponseReturnValue:
-    actor, pages = base.require(Action.FILE), request.form.get("pages", "").strip()
-    if pages and not (pages.isascii() and pages.isdigit() and len(pages) < 8):
-        raise InvalidInput("archive_pages", field="pages")
+    actor = base.require(Action.FILE)
     archiving.note_item(
-        db.session(), actor=actor, item_id=item_id, note=request.form.get("note", ""),
-        pages=int(pages) if pages else None, now=base.now(), address=base.address(),
+        db.session(), actor=actor, item_id=item_id, note=request.form.get("note", ""), pages=_pages("pages"),
+        now=base.now(), address=base.address(),
     )  # fmt: skip
     base.commit()
     flash(_("备注已保存。"), "good")
@@ -264,23 +274,29 @@ def _volume_catalogue(actor: Actor, volume: reads.VolumeLine) -> Any:
     )  # fmt: skip
 
 
-def _printed(actor: Actor, ids: list[int]) -> None:
+def _printed(actor: Actor, found: Callable[[], list[reads.ItemLine]]) -> list[reads.ItemLine]:
+    """What a catalogue is made of. Made by who files, its numbers can no longer be made void, and what was made void a
+    moment ago is read as void. Who only reads prints a copy, which fixes nothing."""
+    if not can(actor, Action.FILE):
+        return found()
+    ids = {line.id for line in found()}
     base.begin_write()
     archiving.mark_printed(db.session(), actor=actor, item_ids=ids, now=base.now(), address=base.address())
     base.commit()
+    return [line for line in found() if line.id in ids]
 
 
 @blueprint.get("/catalogue.<any(docx, xlsx):form>")
 def catalogue(form: str) -> ResponseReturnValue:
-    """归档文件目录 of a class, or of the whole year. From now on its items can no longer be made void."""
+    """归档文件目录 of a class, or of the whole year."""
     actor = base.require(Action.SEE_ARCHIVE)
     year, (retention, department) = _year(actor), _class()
-    lines = _lines(actor, year, retention, department)
-    if not lines:
-        raise NotFound("archive_empty")
-    unit = reads.rules(db.session(), actor.office_id).units.get(department, "")
+    found = partial(_lines, actor, year, retention, department)
+    if not found():
+        raise NotFound("archive_none")
+    lines = _printed(actor, found)
     body = _write(_item_catalogue(actor, year, retention, department, lines), form)
-    _printed(actor, [line.id for line in lines])
+    unit = reads.rules(db.session(), actor.office_id).units.get(department, "")
     note_export(actor, "archive.exported", "archive", form=form, year=year, retention=retention, code=department,
                 items=len(lines))  # fmt: skip
     name = "_".join(part for part in ("归档文件目录", str(year), retention, unit) if part)
@@ -291,13 +307,27 @@ def catalogue(form: str) -> ResponseReturnValue:
 def volume(volume_id: int, form: str) -> ResponseReturnValue:
     """案卷封面, 卷内文件目录 and 备考表."""
     actor, session = base.require(Action.SEE_ARCHIVE), db.session()
-    found = reads.volumes(session, actor.office_id, only=volume_id)
-    if not found:
+    if not reads.volumes(session, actor.office_id, only=volume_id):
         raise NotFound("not_found")
-    body = _write(_volume_catalogue(actor, found[0]), form)
-    _printed(actor, [line.id for line in reads.items(session, actor.office_id, volume_id=volume_id)])
-    note_export(actor, "archive.exported", "archive", form=form, name=found[0].archive_no, items=found[0].items)
-    return _answer(body, f"卷内文件目录_{found[0].archive_no}", form)
+    _printed(actor, partial(reads.items, session, actor.office_id, volume_id=volume_id))
+    [found] = reads.volumes(session, actor.office_id, only=volume_id)
+    body = _write(_volume_catalogue(actor, found), form)
+    note_export(actor, "archive.exported", "archive", form=form, name=found.archive_no, items=found.items)
+    return _answer(body, f"卷内文件目录_{found.archive_no}", form)
+
+
+def _handed_over(lines: list[reads.ItemLine]) -> list[reads.ItemLine]:
+    """Those whose files go along. NotFound("archive_none"), Conflict("archive_object_wrong")."""
+    found = [line for line in lines if line.voided_at is None and not line.revoked]
+    if not found:
+        raise NotFound("archive_none")
+    if wrong := next((line for line in found if line.condition != "intact"), None):
+        raise Conflict("archive_object_wrong", archive_no=wrong.archive_no)
+    return found
+
+
+def _both_forms(name: str, made: Any) -> list[tuple[str, bytes]]:
+    return [(f"catalogues/{name}.{form}", _write(made, form)) for form in ("docx", "xlsx")]
 
 
 @blueprint.get("/transfer.zip")
@@ -305,38 +335,29 @@ def transfer_package() -> ResponseReturnValue:
     """移交包 of a year, or of one period of it, streamed."""
     actor, session = base.require(Action.FILE), db.session()
     year, (retention, _department) = _year(actor), _class()
-    lines = [line for line in _lines(actor, year, retention, "") if line.voided_at is None]
-    if not lines:
-        raise NotFound("archive_empty")
-    if any(line.condition != "intact" for line in lines):
-        wrong = next(line for line in lines if line.condition != "intact")
-        raise Conflict("archive_object_wrong", archive_no=wrong.archive_no)
+    found = partial(_lines, actor, year, retention, "")
+    _handed_over(found())
+    listed = _printed(actor, found)
+    lines = _handed_over(listed)
     rules = reads.rules(session, actor.office_id)
     head, today, store = chain_head(session), base.today(), base.store()
+    name_it = partial(Names().give, "catalogues", ending=".docx", limit=NAME_LIMIT - 5)
     tables: list[tuple[str, bytes]] = []
-    for one in reads.classes(session, actor.office_id, year, rules.order):
-        if retention and one.retention != retention:
-            continue
-        unit = rules.units.get(one.department_code, one.department_code)
-        part = _lines(actor, year, one.retention, one.department_code)
-        made = _item_catalogue(actor, year, one.retention, one.department_code, part)
-        tables += [(f"catalogues/归档文件目录_{year}-{one.retention}-{unit}.{form}", _write(made, form))
-                   for form in ("docx", "xlsx")]  # fmt: skip
-    for found in reads.volumes(session, actor.office_id, year=year):
-        if not retention or found.retention == retention:
-            made = _volume_catalogue(actor, found)
-            tables += [(f"catalogues/卷内文件目录_{found.archive_no}.{form}", _write(made, form))
-                       for form in ("docx", "xlsx")]  # fmt: skip
+    for (period, code), part in groupby(listed, lambda line: (line.retention, line.department_code)):
+        made = _item_catalogue(actor, year, period, code, list(part))
+        tables += _both_forms(name_it(f"归档文件目录_{year}-{period}-{rules.units.get(code, code)}"), made)
+    for one in reads.volumes(session, actor.office_id, year=year):
+        if not retention or one.retention == retention:
+            tables += _both_forms(name_it(f"卷内文件目录_{one.archive_no}"), _volume_catalogue(actor, one))
     name = "_".join(part for part in ("移交包", rules.fonds, str(year), retention, f"{today:%Y%m%d}") if part)
     package = transfer.build(
         lines, name=name, organisation=rules.fonds_name or reads.office_name(session, actor.office_id)[0],
         tables=tables, units=dict(rules.units), day=today, store=store, head=head,
     )  # fmt: skip
-    layout = package.layout
-    _printed(actor, [line.id for line in lines])
+    size = package.layout.size
     note_export(actor, "archive.exported", "archive", form="zip", year=year, retention=retention, items=len(lines),
-                size=layout.size, name=name)  # fmt: skip
+                size=size, name=name)  # fmt: skip
     answer = Response(transfer.stream(package, store), content_type="application/zip")
     answer.headers["Content-Disposition"] = disposition(f"{name}.zip", inline=False)
-    answer.headers["Content-Length"] = str(layout.size)
+    answer.headers["Content-Length"] = str(size)
     return answer

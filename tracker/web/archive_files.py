@@ -10,9 +10,9 @@ from tracker.domain.calendar import local_date
 from tracker.queries.archive import ItemLine, VolumeLine
 
 ITEM_HEAD = ("序号", "档号", "文号", "责任者", "题名", "日期", "密级", "页数", "备注")
-ITEM_WIDTHS = (12.0, 50.0, 33.0, 31.0, 58.0, 20.0, 13.0, 13.0, 27.0)  # mm; 257 across
+ITEM_WIDTHS = (12.0, 55.0, 31.0, 30.0, 56.0, 22.0, 13.0, 13.0, 25.0)  # mm; 257 across, a usual number on one line
 VOLUME_HEAD = ("顺序号", "文号", "责任者", "题名", "日期", "页号", "备注")
-VOLUME_WIDTHS = (14.0, 28.0, 28.0, 46.0, 19.0, 15.0, 15.0)  # mm; 165 upright
+VOLUME_WIDTHS = (14.0, 28.0, 28.0, 41.0, 22.0, 16.0, 16.0)  # mm; 165 upright
 STAMP_HEAD = ("档号", "全宗号", "年度", "件号", "机构（问题）", "保管期限", "页数")
 SECRECY = "非密"  # nothing else may be in here (security.md)
 
@@ -27,7 +27,8 @@ def _pages(count: int | None) -> str:
 
 
 def _remark(item: ItemLine) -> str:
-    return "；".join(part for part in ("作废" if item.voided_at else "", item.note) if part)
+    said = "作废" if item.voided_at else "材料已作废，不移交" if item.revoked else ""
+    return "；".join(part for part in (said, item.note) if part)
 
 
 def _row(place: int, item: ItemLine) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ def volume_catalogue(
         cover=(
             ("全宗名称", rules.fonds_name or office), ("类目名称", unit), ("案卷题名", volume.title),
             ("起止时间", days), ("保管期限", PERIOD_NAMES[volume.retention]),
-            ("件 、 页数", f"{len(live)}件　{pages}".strip()), ("档　　号", volume.archive_no),
+            ("件 、 页数", f"{len(live)}件　{pages}".strip()), ("归 档 号", ""), ("档　　号", volume.archive_no),
         ),
         head=VOLUME_HEAD,
         widths=VOLUME_WIDTHS,
@@ -106,5 +107,7 @@ def volume_catalogue(
         at=at,
         foot=head_line(head, at, zone),
         across=False,
+        cover_title="案卷封面",
+        remarks_title="卷内备考表",
         centred=frozenset({0, 4, 5}),
     )  # fmt: skip

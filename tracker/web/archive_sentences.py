@@ -28,7 +28,7 @@ ARCHIVE_SENTENCES: dict[str, str] = {
     "archive_object_wrong": N_(
         "档号 %(archive_no)s 的文件与存档时不符或者找不到了，移交包没有生成。请先请系统管理员修复。"
     ),
-    "archive_empty": N_("没有可以导出的归档文件。"),
+    "archive_none": N_("没有可以导出的归档文件。"),
     "tsa_down": N_("时间戳服务没有应答，会自动再试。"),
     "tsa_refused": N_("时间戳服务的应答核对不上，没有采用。请系统管理员检查证书和地址。"),
 }

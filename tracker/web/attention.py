@@ -6,9 +6,9 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from tracker.db import db
-from tracker.domain.permissions import Action, Actor, can
+from tracker.domain.permissions import LEGAL, Action, Actor, can
 from tracker.queries import attention as queries
-from tracker.queries.attention import AttentionFilter, Line, WeakPeriod
+from tracker.queries.attention import AttentionFilter, Line, Undefined, WeakPeriod
 from tracker.queries.calendar import load_calendar
 from tracker.web import vocabulary as words
 from tracker.web.base import require, today
@@ -51,10 +51,15 @@ def index() -> ResponseReturnValue:
     actor = require(Action.SEE_BOARD)
     session, wanted = db.session(), _filter(actor)
     kind = request.args.get("list", "late")
-    kind = kind if kind in queries.LISTS else "late"
+    definer = actor.role in LEGAL
+    kind = kind if kind in queries.LISTS or (definer and kind == queries.UNDEFINED) else "late"
     lines: list[Line] = []
     weak: list[WeakPeriod] = []
-    if kind == "insufficient":
+    undefined: list[Undefined] = []
+    more = False
+    if kind == queries.UNDEFINED:
+        undefined = queries.read_undefined(session, actor.office_id, wanted)
+    elif kind == "insufficient":
         weak, more = queries.read_insufficient(session, actor.office_id, wanted, _cursor())
     else:
         lines, more = queries.read_list(session, kind, actor.office_id, wanted, today(), _cursor())
@@ -65,7 +70,10 @@ def index() -> ResponseReturnValue:
         kind=kind,
         lines=lines,
         weak=weak,
+        undefined=undefined,
         counts=queries.count_lists(session, actor.office_id, wanted, today()),
+        undefined_count=queries.count_undefined(session, actor.office_id, wanted) if definer else None,
+        may_define=can(actor, Action.MANAGE_CATALOGUE),
         late={due: _late(due) for due in {line.due for line in shown}},
         owners=queries.owners(session, actor.office_id, wanted.year),
         wanted=wanted,

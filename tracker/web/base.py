@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -83,6 +84,11 @@ def store() -> ObjectStore:
     """The object store of this installation."""
     found: ObjectStore = current_app.extensions["store"]
     return found
+
+
+def spool() -> IO[bytes]:
+    """A temporary file for a body on its way into the store, below the data folder."""
+    return TemporaryFile(dir=current_app.extensions["spool"])
 
 
 def begin_write(session: Session | None = None) -> None:

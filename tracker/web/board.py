@@ -19,7 +19,7 @@ from tracker.queries.calendar import load_calendar
 from tracker.queries.notices import notices_of_period
 from tracker.web import as_of
 from tracker.web import vocabulary as words
-from tracker.web.base import current_actor, require, today
+from tracker.web.base import current_actor, require, today, zone
 from tracker.web.filters import zh_en
 from tracker.web.locale import gettext as _
 from tracker.web.notice_words import helpers as notice_helpers
@@ -28,6 +28,7 @@ from tracker.web.noting import note_export
 
 blueprint = Blueprint("board", __name__, url_prefix="/board")
 
+MONTH_NUMBERS = {str(number) for number in range(1, 13)}
 # A cell that a spreadsheet would take for a formula is put in quotes by an apostrophe.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -44,6 +45,7 @@ def plan_year(office_id: int) -> int:
 def read_filter(office_id: int) -> BoardFilter:
     """The filter that the address asks for; what it does not understand counts as all."""
     light, group = request.args.get("light", ""), request.args.get("group", "")
+    month, by = request.args.get("month", ""), request.args.get("by", "")
     return BoardFilter(
         year=plan_year(office_id),
         part=request.args.get("part", "")[:40],
@@ -51,6 +53,8 @@ def read_filter(office_id: int) -> BoardFilter:
         light=light if light in queries.LIGHTS else "",
         group=group if group in queries.GROUPS else "part",
         unsigned=request.args.get("sign") == "open",
+        month=int(month) if month in MONTH_NUMBERS else 0,
+        by=by if by in queries.BY else "due",
     )
 
 
@@ -62,6 +66,8 @@ def kept(wanted: BoardFilter, **changed: str) -> dict[str, str | int]:
         "light": wanted.light,
         "group": "" if wanted.group == "part" else wanted.group,
         "sign": "open" if wanted.unsigned else "",
+        "month": str(wanted.month or ""),
+        "by": wanted.by if wanted.month and wanted.by != "due" else "",
     } | changed
     if "on" not in values and (on := as_of.asked_day()) is not None:
         values["on"] = on.isoformat()
@@ -73,6 +79,16 @@ def _month_cycles(board: Board) -> dict[str, str]:
     return {number: words.short_cycle(number) for number in numbers}
 
 
+def _by_words() -> dict[str, str]:
+    """What a chosen month stands for."""
+    return {
+        "due": _("当月到期"),
+        "due_by": _("累计应完成"),
+        "done": _("当月完成"),
+        "done_by": _("累计已完成"),
+    }
+
+
 @blueprint.get("")
 def index() -> ResponseReturnValue:
     actor = require(Action.SEE_BOARD)
@@ -80,7 +96,7 @@ def index() -> ResponseReturnValue:
     session = db.session()
     on = as_of.asked_day()
     then = as_of.read_state(actor.office_id, wanted.year, on) if on else None
-    board, at = queries.read_board(session, actor.office_id, wanted, then), on or today()
+    board, at = queries.read_board(session, actor.office_id, wanted, then, zone()), on or today()
     late = 0
     if board.strip.oldest_due:
         late = load_calendar(session).workdays_between(board.strip.oldest_due, at)
@@ -100,7 +116,8 @@ def index() -> ResponseReturnValue:
         presets=as_of.presets(today(), on),
         may_hand_out=then is None and can(actor, Action.HAND_OUT),
         signature_word=signature_word,
-        chosen=bool(wanted.part or wanted.department or wanted.light or wanted.unsigned),
+        by_words=_by_words(),
+        chosen=bool(wanted.part or wanted.department or wanted.light or wanted.unsigned or wanted.month),
     )
 
 
@@ -214,7 +231,7 @@ def export(kind: str) -> ResponseReturnValue:
     wanted = read_filter(current_actor().office_id)
     on = as_of.asked_day()
     then = as_of.read_state(actor.office_id, wanted.year, on) if on else None
-    board = queries.read_board(db.session(), actor.office_id, wanted, then)
+    board = queries.read_board(db.session(), actor.office_id, wanted, then, zone())
     write, media_type = FORMATS[kind]
     response = Response(write(board, wanted.light), content_type=media_type)
     note_export(actor, "board.exported", "board", wanted.year, form=kind, as_of=on, light=wanted.light)

@@ -94,11 +94,13 @@ def index() -> ResponseReturnValue:
 
 def _told(change: verbs.CalendarChange) -> str:
     return _(
-        "已更新 %(year)s 年节假日表，%(moved)s 个期限随之变动（期次 %(periods)s 个，应交项 %(obligations)s 个）。",
+        "已更新 %(year)s 年节假日表，%(moved)s 个期限随之变动"
+        "（期次 %(periods)s 个，应交项 %(obligations)s 个，签收和反馈 %(clocks)s 个）。",
         year=change.year,
         moved=change.moved,
         periods=change.moved_periods,
         obligations=change.moved_obligations,
+        clocks=change.moved_clocks,
     )
 
 

@@ -45,6 +45,7 @@ def kinds() -> dict[str, str]:
 def _resolutions() -> dict[str, str]:
     return {
         "healed": _("已从备份修复"),
+        "renewed": _("再次上传的同一文件已替换它"),
         "returned": _("自己恢复了"),
         "swept": _("已清理"),
         "removed": _("已按程序清除"),
@@ -72,8 +73,10 @@ def _page(status: int = 200, errors: dict[str, str] | None = None, **values: Any
     can_do, answers = _abilities()
     last = reads.last_pass(session, "custody")
     state, backups = reads.round_state(session, started), reads.backups(session)
-    runs = can(actor, Action.RUN_CUSTODY)
+    runs, years = can(actor, Action.RUN_CUSTODY), reads.plan_years(session, actor.office_id)
+    asked = values.get("year") or request.args.get("hold_year", "")
     found = {
+        "hold_year": next((year for year in years if str(year) == asked), next(iter(years), None)),
         "round": state,
         "conditions": reads.conditions(session),
         "open_counts": reads.open_counts(session),
@@ -93,7 +96,7 @@ def _page(status: int = 200, errors: dict[str, str] | None = None, **values: Any
             "custody/index.html", backup_trouble=backup_trouble, abilities=can_do, answers=answers, runs=runs,
             may_hold=can(actor, Action.HOLD),
             reads_files=actor.role not in {Role.SYSADMIN, Role.SECADMIN, Role.AUDITADMIN}, kinds=kinds(),
-            resolutions=_resolutions(), retentions=_retentions(), years=reads.plan_years(session, actor.office_id),
+            resolutions=_resolutions(), retentions=_retentions(), years=years, hold_asked="hold_year" in request.args,
             has_backup=base.settings().backup is not None, errors=errors or {}, values=values, **found,
         ),
         status,

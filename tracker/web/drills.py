@@ -18,7 +18,7 @@ from tracker.services import drills as verbs
 from tracker.web import as_of, base
 from tracker.web import vocabulary as words
 from tracker.web.board import plan_year
-from tracker.web.filters import is_english, number
+from tracker.web.filters import clauses, is_english, number
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 
@@ -153,7 +153,7 @@ def gap_words(gap: dict[str, Any]) -> str:
     insufficient, states = words.insufficient_words(), words.obligation_words()
     period = str(gap.get("period", ""))
     if "insufficient" in gap:
-        why = "；".join(f"{code} {insufficient.get(code, code)}" for code in gap["insufficient"])
+        why = clauses(f"{code} {insufficient.get(code, code)}" for code in gap["insufficient"])
         return _("%(period)s：不充分（%(why)s）", period=words.short_cycle(period), why=why)
     name = gap.get("name_en") if is_english() and gap.get("name_en") else gap.get("name_zh", "")
     said = _(

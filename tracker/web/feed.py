@@ -28,8 +28,9 @@ from tracker.adapters.feed_file import FeedEvent, write_feed
 from tracker.config import LOOPBACK, install_id
 from tracker.db import db
 from tracker.models import Feed, User
+from tracker.queries.accounts import is_current
 from tracker.queries.feed import Deadline, feed_of, find_feed, open_deadlines
-from tracker.services import accounts, feeds
+from tracker.services import feeds
 from tracker.web import base
 from tracker.web.filters import cycle_name, day_full, zh_en
 from tracker.web.locale import LOCALES
@@ -126,7 +127,7 @@ def read(token: str) -> ResponseReturnValue:
     if readings.is_shut(key, now):
         return _slower()
     feed = find_feed(db.session(), key)
-    if feed is None or feed.revoked_at is not None or not accounts.is_current(feed.user, base.today()):
+    if feed is None or feed.revoked_at is not None or not is_current(feed.user, base.today()):
         # Behind a proxy everybody has one address: guessing there slows down guessers, never whoever knows his secret.
         if misses.is_shut(base.address(), now):
             return _slower()
@@ -182,6 +183,8 @@ def _event(deadline: Deadline) -> FeedEvent:
         summary = _("%(reference)s办结：%(task)s", reference=deadline.reference or _("督办单"), task=task)
     else:
         summary = _("%(task)s（%(period)s）", task=task, period=named)
+        if deadline.milestone:
+            summary = _("%(what)s：%(milestone)s", what=summary, milestone=deadline.milestone)
     if deadline.tentative:
         summary = _("%(summary)s（暂定）", summary=summary)
     url = base.settings().base_url + deadline.link
@@ -216,6 +219,7 @@ def _categories() -> dict[str, str]:
     return {
         "period": _("任务期限"),
         "cycle": _("任务期限"),
+        "milestone": _("任务节点"),
         "statutory": _("法定期限"),
         "notice": _("督办单"),
         "sign": _("签收"),

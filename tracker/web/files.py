@@ -1,7 +1,6 @@
 """Bytes in and out: the upload of one file as a raw body, and its download with ranges."""
 
 import base64
-import tempfile
 from datetime import datetime, timedelta
 from functools import partial
 from typing import IO, BinaryIO, cast
@@ -12,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from tracker.adapters import content
 from tracker.db import db
@@ -20,13 +19,14 @@ from tracker.domain.evidence import clean_file_name
 from tracker.domain.permissions import Action, Actor
 from tracker.domain.renditions import AUDIOS, SHOWN_IMAGES, VIDEOS, rendition_kind
 from tracker.errors import Conflict, InvalidInput, NotFound, Unavailable
-from tracker.models import Blob
+from tracker.models import Blob, Version
 from tracker.queries import evidence as evidence_reads
 from tracker.queries.renditions import rendition_of, shown_file
 from tracker.queries.subjects import evidence_subject
-from tracker.services import audit, custody, evidence, renditions
+from tracker.services import audit, custody, evidence, renditions, renewing
 from tracker.services.evidence import ReceivedFile
-from tracker.web import base
+from tracker.services.rehash import Look
+from tracker.web import base, reading
 from tracker.web.filters import size as size_words
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain
@@ -36,7 +36,6 @@ from tracker.web.task import draft_answer
 
 blueprint = Blueprint("files", __name__)
 
-CHUNK = 256 << 10
 ONCE_IN = timedelta(minutes=5)  # a viewer fetches a file in many ranges; that is one reading
 INLINE = {"application/pdf"} | SHOWN_IMAGES | VIDEOS | AUDIOS
 EXTENSIONS = {"application/pdf": "pdf", "image/webp": "webp", "image/jpeg": "jpg"}
@@ -65,13 +64,19 @@ def upload(obligation_id: int) -> ResponseReturnValue:
     201 with {version_id, evidence_id, file_name, size, guess, duplicate, repeated, html}. Nothing is
     kept of a body that is broken off, too large, empty or not what its name says.
     """
-    actor, address, now = base.current_actor(), base.address(), base.now()
+    actor = base.current_actor()
     evidence_id = request.args.get("evidence", type=int)
     evidence.may_receive(db.session(), actor=actor, obligation_id=obligation_id, evidence_id=evidence_id)
     # Minutes may pass until the bytes are in; no transaction waits for them.
     db.session.rollback()
     name = clean_file_name(unquote(request.headers.get("X-File-Name", ""), errors="replace"))
-    with tempfile.TemporaryFile() as spool:
+    with reading.places.one(actor.id):
+        return _take(actor, obligation_id, evidence_id, name)
+
+
+def _take(actor: Actor, obligation_id: int, evidence_id: int | None, name: str) -> ResponseReturnValue:
+    """The body becomes a draft."""
+    with base.spool() as spool:
         received = _receive(spool, base.settings().max_upload)
         if received is None:
             return too_large()
@@ -81,13 +86,15 @@ def upload(obligation_id: int) -> ResponseReturnValue:
         stored, name, facts.media_type, facts.embedded_created, pages=facts.pages, doc_no=facts.doc_no,
         issuer=facts.issuer, listing=facts.listing,
     )  # fmt: skip
-    version_id, repeated = _attach(actor, obligation_id, evidence_id, file, address)
-    if not repeated and not base.store().exists(stored.key):
+    spoilt = renewing.look(db.session(), base.store(), stored)
+    version_id, repeated = _attach(actor, obligation_id, evidence_id, file, spoilt, base.address())
+    blob = db.session.get_one(Version, version_id).blob
+    if blob is not None and not base.store().exists(blob.object_key):
         # Old bytes that no row named, swept just before ours did (services.litter): nothing is kept, tried again.
         db.session.rollback()
         raise Unavailable("store_down", reason="swept")
     base.commit()
-    answer = draft_answer(version_id, obligation_id, repeated=repeated, now=now)
+    answer = draft_answer(version_id, obligation_id, repeated=repeated, now=base.now())
     return answer, 200 if repeated else 201
 
 
@@ -99,17 +106,12 @@ def _receive(spool: IO[bytes], limit: int) -> int | None:
     announced = request.content_length
     if announced is not None and announced > limit:
         return None
-    total = 0
     try:
-        while chunk := request.stream.read(CHUNK):
-            total += len(chunk)
-            if total > limit:
-                return None
-            spool.write(chunk)
+        total = reading.receive(spool, limit)
     except RequestEntityTooLarge:
         return None
-    except (ClientDisconnected, OSError) as error:
-        raise InvalidInput("upload_incomplete") from error
+    if total > limit:
+        return None
     if announced is not None and total != announced:
         raise InvalidInput("upload_incomplete")
     spool.seek(0)
@@ -117,12 +119,13 @@ def _receive(spool: IO[bytes], limit: int) -> int | None:
 
 
 def _attach(
-    actor: Actor, obligation_id: int, evidence_id: int | None, file: ReceivedFile, address: str
+    actor: Actor, obligation_id: int, evidence_id: int | None, file: ReceivedFile, spoilt: Look | None, address: str
 ) -> tuple[int, bool]:
     """The draft's id, and whether it was there already (a double click, or a lost answer tried again)."""
     for attempt in range(TRIES):
         base.begin_write()
         session = db.session()
+        renewing.renew(session, stored=file.stored, spoilt=spoilt, now=base.now())
         known = evidence_reads.open_draft(
             session, obligation_id=obligation_id, uploader_id=actor.id, sha256=file.stored.sha256
         )
@@ -158,7 +161,7 @@ def download(version_id: int) -> ResponseReturnValue:
         blob.sha256,
         blob.size,
         version.media_type,
-        partial(_report, db.engine, base.now(), blob.id, blob.sha256),
+        partial(_report, db.engine, base.now(), blob.id, blob.object_key, blob.sha256, blob.size),
     )
     action = "evidence.viewed" if inline else "evidence.downloaded"
     return send(base.store(), sent, headers, lambda: _note(actor, version_id, office_id, action))
@@ -242,11 +245,14 @@ def _headers(name: str, media_type: str, sha256: str, *, inline: bool) -> dict[s
     }
 
 
-def _report(engine: Engine, now: datetime, blob_id: int, sha256: str, wrong: Wrong) -> None:
+def _report(engine: Engine, now: datetime, blob_id: int, key: str, sha256: str, size: int, wrong: Wrong) -> None:
     """Custody is told in a transaction of its own: the answer is half out by now, and the request is over."""
-    detail = {"met_by": "download", "expected": sha256, "found": wrong.found, "size": wrong.size}
+    found = {"sha256": wrong.found, "size": wrong.size} if wrong.found else None
+    detail = {"met_by": "download", "expected": {"sha256": sha256, "size": size}, "found": found}
     with Session(engine) as session:
         base.begin_write(session)
+        if session.get_one(Blob, blob_id).object_key != key:
+            return  # a good copy has taken its place meanwhile (services.renewing)
         custody.report(session, blob_id=blob_id, kind=wrong.kind, detail=detail, now=now)
         session.commit()
 

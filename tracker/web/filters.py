@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Flask, current_app
@@ -33,9 +33,29 @@ def zh_en(row: Any, name: str) -> str:
     return (is_english() and part("en")) or part("zh")
 
 
+def listed(words: Iterable[Any]) -> str:
+    """甲、乙 / A, B: every list of words goes through here."""
+    return gettext("、").join(map(str, words))
+
+
+def clauses(sentences: Iterable[Any]) -> str:
+    """甲；乙 / A; B: half sentences one after the other."""
+    return gettext("；").join(map(str, sentences))
+
+
+def headed(head: Any, text: Any) -> str:
+    """甲：乙 / A: B"""
+    return gettext("%(head)s：%(text)s", head=head, text=text)
+
+
+def bracketed(text: Any) -> str:
+    """（甲） / _(A): what is put in brackets behind a word, with the space that English wants before it."""
+    return gettext("（%(text)s）", text=text)
+
+
 def piece_names(rules: Iterable[Any]) -> str:
     """签到表、会议纪要: pieces of a recipe, by their names."""
-    return gettext("、").join(zh_en(rule, "name") for rule in rules)
+    return listed(zh_en(rule, "name") for rule in rules)
 
 
 def day(value: date) -> str:
@@ -62,6 +82,18 @@ def moment(value: datetime) -> str:
     local = value.astimezone(zone())
     said = day(local.date()) if local.year == today().year else day_full(local.date())
     return f"{said} {local:%H:%M}"
+
+
+def local_day(value: datetime) -> date:
+    """The date of an instant in the office's time zone."""
+    from tracker.web.base import zone
+
+    return value.astimezone(zone()).date()
+
+
+def last_day(end: datetime) -> date:
+    """The last day of a term: midnight ends the day before it."""
+    return local_day(end - timedelta(microseconds=1))
 
 
 def due_words(due: date, today: date, calendar: WorkCalendar | None = None) -> str:
@@ -163,8 +195,8 @@ def role_name(role: str) -> str:
 
 
 FILTERS = (
-    zh_en, piece_names, day, day_full, weekday, moment, due_words, cycle_name, period_name, size, number, light_word,
-    role_name,
+    zh_en, listed, clauses, headed, bracketed, piece_names, day, day_full, weekday, moment, local_day, last_day,
+    due_words, cycle_name, period_name, size, number, light_word, role_name,
 )  # fmt: skip
 
 

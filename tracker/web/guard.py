@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from tracker.db import db
 from tracker.models import User
+from tracker.queries.accounts import is_current
 from tracker.services import accounts
 from tracker.web import base
 from tracker.web.locale import gettext as _
@@ -73,7 +74,7 @@ def _load(user_id: str) -> Person | None:
         and started is not None
         and seen is not None
         and session.get("epoch") == user.session_epoch
-        and accounts.is_current(user, base.today())
+        and is_current(user, base.today())
         and now - seen <= idle
         and now - started <= timedelta(hours=settings.session_hours)
     )

@@ -51,7 +51,7 @@ def metrics() -> ResponseReturnValue:
     momentary = CollectorRegistry()
     figures = reads.figures(db.session(), base.now())
     periods = Gauge("tracker_periods", "Periods of current plan years by light", ["light"], registry=momentary)
-    for light in ("red", "amber", "blue", "green", "grey"):
+    for light in ("red", "yellow", "blue", "green", "grey"):
         periods.labels(light).set(figures.lights.get(light, 0))
     Gauge("tracker_outbox_open", "Intentions to tell somebody that wait", registry=momentary).set(figures.outbox_open)
     queue = Gauge("tracker_review_queue", "Submitted versions that wait for a verdict", registry=momentary)

@@ -15,6 +15,7 @@ from tracker.domain.telling import Kind, is_switched_off, may_switch_off
 from tracker.errors import Forbidden, NotFound
 from tracker.models import Outbox, User
 from tracker.queries import inbox as reads
+from tracker.queries.office_rules import load_rules
 from tracker.services import inbox
 from tracker.web import base, mail_words
 from tracker.web.locale import gettext as _
@@ -77,7 +78,8 @@ class Box:
     @cached_property
     def choices(self) -> list[Choice]:
         """The rows of the settings' table: first what may be switched off."""
-        words, reasons = mail_words.setting_words(), mail_words.fixed_words()
+        rules = load_rules(db.session(), self._person.office_id)
+        words, reasons = mail_words.setting_words(), mail_words.fixed_words(rules.fix_days)
         found = [
             Choice(
                 kind.value, *words[kind.value], "" if may_switch_off(kind) else reasons[kind.value],

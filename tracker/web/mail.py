@@ -13,7 +13,7 @@ from tracker.domain.calendar import WorkCalendar
 from tracker.models import User
 from tracker.queries.calendar import load_calendar
 from tracker.queries.digest import Line, Missing
-from tracker.queries.overview import Item
+from tracker.queries.overview import Item, Overview
 from tracker.queries.weekly import Weekly, read_weekly
 from tracker.services.delivery import Render, Rendered
 from tracker.web import mail_words as words
@@ -24,13 +24,17 @@ from tracker.web.mail_plain import plain
 from tracker.web.vocabulary import insufficient_words
 
 SHOWN = 40  # lines of one group in one mail; the rest is one click away
+SHOWN_POINTS = 3  # slots of one line whose must-show points are said
 MEND = {"returned", "stale", "insufficient", "soon_stale"}
 OVERDUE = {"overdue", "statutory"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line, in words. `where`: period and department; `what`: the pressing fact; `notes`: who else, why now."""
+    """One line, in words. `where`: period and department; `what`: the pressing fact; `notes`: who else, why now.
+
+    `shows`: what the missing material must show, a slot each.
+    """
 
     title: str
     url: str
@@ -39,6 +43,7 @@ class Entry:
     due: str
     wants: str
     notes: tuple[str, ...]
+    shows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +68,21 @@ class RedItem:
 
 
 @dataclass(frozen=True, slots=True)
-class WeeklyPage:
-    """The leaders' page, in words; `departments`: (name, percent, completed / due, number red)."""
+class WeekOfYear:
+    """One plan year's figures, in words; `departments`: (name, percent, completed / due, number red)."""
 
     year: int
     figures: tuple[tuple[str, str], ...]
+    departments: tuple[tuple[str, int, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WeeklyPage:
+    """The leaders' page, in words. The lists are over all plan years with something open."""
+
+    years: tuple[WeekOfYear, ...]
     red: tuple[RedItem, ...]
     red_total: int
-    departments: tuple[tuple[str, int, str, int], ...]
     soon: tuple[RedItem, ...]
     soon_total: int
     ahead: int
@@ -109,7 +121,7 @@ def _subject_words() -> dict[str, str]:
 def subject(lines: Sequence[Line], today: date) -> str:
     """【法治任务】督办1件 逾期2项 待补3项 临期1项（2026-10-13）, naming only what there is."""
     counts = {
-        "custody": sum(int(line.stage) for line in lines if line.group == "custody"),
+        "custody": sum(int(line.stage or 0) for line in lines if line.group == "custody"),
         "notice": sum(line.group == "notice" for line in lines),
         "late": sum(line.late for line in lines if line.group in OVERDUE),
         "mend": sum(line.group in MEND for line in lines),
@@ -186,6 +198,8 @@ def sections(lines: Sequence[Line], today: date, calendar: WorkCalendar, base_ur
 def entry(line: Line, today: date, calendar: WorkCalendar, base_url: str, faults: dict[str, str]) -> Entry:
     """One line in words."""
     place = [cycle_name(line.period_no, line.plan_year)] if line.period_no else []
+    if line.milestone:
+        place.append(words.milestone_words(line.milestone))
     if line.department_zh:
         place.append(zh_en(line, "department"))
     return Entry(
@@ -196,6 +210,7 @@ def entry(line: Line, today: date, calendar: WorkCalendar, base_url: str, faults
         due=gettext("期限 %(day)s", day=day_full(line.due)) if line.due else "",
         wants=_wants(line),
         notes=tuple(note for note in _notes(line) if note),
+        shows=_shows(line),
     )
 
 
@@ -224,6 +239,8 @@ def _what(line: Line, today: date, calendar: WorkCalendar, faults: dict[str, str
         return gettext("、").join(faults[code] for code in line.insufficient)
     if line.due is None:
         return ""
+    if line.milestone and line.due < today:
+        return gettext("节点日期已过")  # the deadline itself may be far ahead
     if line.group == "stale" and line.due >= today:
         return gettext("已失效")  # whenever its period is due, there is nothing in force today
     return due_words(line.due, today, calendar)
@@ -249,20 +266,29 @@ def _wants(line: Line) -> str:
     return gettext("还缺 %(pieces)s", pieces=pieces)
 
 
+def _shows(line: Line) -> tuple[str, ...]:
+    """学习记录须体现：日期、主题、主持人；应到实到人员签到. The first few slots: the rest stands on the page."""
+    return tuple(
+        gettext("%(what)s须体现：%(points)s", what=zh_en(gap, "name"), points="；".join(gap.points))
+        for gap in line.missing
+        if gap.points
+    )[:SHOWN_POINTS]
+
+
 def _notes(line: Line) -> list[str]:
+    # A statutory deadline is pressed for by the day its reminders aim at; it is not late before the law's last day.
+    early = line.rung.startswith("T+") and not line.late
     return [
         gettext("有材料不予采纳，请另行准备") if line.stage == "rejected" else "",
         gettext("有材料被法制办作废，请另行准备") if line.stage == "voided" else "",
-        words.rung_words(line.rung),
+        "" if early else words.rung_words(line.rung),
         words.copied_words(line.copied),
         gettext("代%(name)s收", name=line.stood_in_for) if line.stood_in_for else "",
     ]
 
 
 def _weekly_page(week: Weekly, today: date, calendar: WorkCalendar, base_url: str) -> WeeklyPage:
-    found, year = week.overview, week.plan_year
-
-    def item(row: Item, late: str, notice: str = "") -> RedItem:
+    def item(year: int, row: Item, late: str, notice: str = "") -> RedItem:
         link = f"{base_url}/tasks/{year}/{row.task_code}?period={row.period_no}"
         title = f"{row.task_code} {zh_en(row, 'title')} · {cycle_name(row.period_no, year)}"
         return RedItem(title, link, zh_en(row, "owner"), late, notice)
@@ -271,21 +297,27 @@ def _weekly_page(week: Weekly, today: date, calendar: WorkCalendar, base_url: st
         return due_words(due, today, calendar) if due < today else gettext("失效或不充分")
 
     return WeeklyPage(
+        years=tuple(_week_of_year(year, found, week.ahead) for year, found in week.years),
+        red=tuple(item(year, row, late(row.due), week.notices.get(row.period_id, "")) for year, row in week.red),
+        red_total=week.red_total,
+        soon=tuple(item(year, row, due_words(row.due, today, calendar)) for year, row in week.soon),
+        soon_total=week.soon_total,
+        ahead=week.ahead,
+        url=f"{base_url}/overview",
+    )
+
+
+def _week_of_year(year: int, found: Overview, ahead: int) -> WeekOfYear:
+    return WeekOfYear(
         year=year,
         figures=(
             (gettext("完成率"), f"{found.whole.percent}%"),
             (gettext("红灯"), str(found.red_total)),
             (gettext("失效材料"), str(found.stale)),
-            (gettext("%(days)s天内将变红", days=week.ahead), str(found.soon_total)),
+            (gettext("%(days)s天内将变红", days=ahead), str(found.soon_total)),
         ),
-        red=tuple(item(row, late(row.due), week.notices.get(row.period_id, "")) for row in found.red),
-        red_total=found.red_total,
         departments=tuple(
             (zh_en(share, "title"), share.percent, f"{share.complete} / {share.due}", share.lights["red"])
             for share in sorted(found.departments, key=lambda share: (share.percent, -share.lights["red"]))
         ),
-        soon=tuple(item(row, due_words(row.due, today, calendar)) for row in found.soon),
-        soon_total=found.soon_total,
-        ahead=week.ahead,
-        url=f"{base_url}/overview",
     )

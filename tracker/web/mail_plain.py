@@ -9,7 +9,7 @@ from tracker.web.locale import gettext
 from tracker.web.mail_text import COLUMNS, column, paragraphs, width, wrapped
 
 if TYPE_CHECKING:
-    from tracker.web.mail import Entry, Letter, RedItem, Section, WeeklyPage
+    from tracker.web.mail import Entry, Letter, RedItem, Section, WeeklyPage, WeekOfYear
 
 BAR = 20  # columns of a department's bar
 
@@ -40,8 +40,8 @@ def _lines(text: str) -> str:
     return "\n".join(wrapped(text))
 
 
-def _heading(words: str, total: int) -> str:
-    said = f"{words} ({total})"
+def _heading(words: str, total: int | None = None) -> str:
+    said = words if total is None else _counted(words, total)
     return f"{said}\n{'=' * min(width(said), COLUMNS)}"
 
 
@@ -59,6 +59,7 @@ def _entry(number: int, entry: Entry) -> Iterator[str]:
         entry.where,
         " · ".join(part for part in (entry.what, entry.due) if part),
         entry.wants,
+        *entry.shows,
         " · ".join(entry.notes),
     ):
         if said:
@@ -67,20 +68,31 @@ def _entry(number: int, entry: Entry) -> Iterator[str]:
 
 
 def _weekly(page: WeeklyPage) -> Iterator[str]:
-    yield _heading(gettext("%(year)s年度每周情况", year=page.year), page.red_total)
-    yield _lines(" · ".join(f"{name} {value}" for name, value in page.figures))
+    for year in page.years:
+        yield _heading(gettext("%(year)s年度每周情况", year=year.year))
+        yield _lines(" · ".join(f"{name} {value}" for name, value in year.figures))
     if page.red:
-        yield "\n".join([gettext("红灯清单（最久的在前）"), *_items(page.red)])
-    rows = [gettext("各部门完成率")]
-    for name, percent, share, red in page.departments:
+        yield "\n".join([_counted(gettext("红灯清单（最久的在前）"), page.red_total), *_items(page.red)])
+    for year in page.years:
+        yield "\n".join(_departments(year, of=str(year.year) if len(page.years) > 1 else ""))
+    if page.soon:
+        yield "\n".join(
+            [_counted(gettext("%(days)s天内将变红的", days=page.ahead), page.soon_total), *_items(page.soon)]
+        )
+    yield gettext("打开总览") + "\n" + page.url
+
+
+def _counted(words: str, total: int) -> str:
+    return f"{words} ({total})"
+
+
+def _departments(year: WeekOfYear, of: str) -> Iterator[str]:
+    yield gettext("各部门完成率（%(year)s年度）", year=of) if of else gettext("各部门完成率")
+    for name, percent, share, red in year.departments:
         filled = round(percent * BAR / 100)
         bar = "#" * filled + "." * (BAR - filled)
         note = gettext("红灯%(count)s", count=red) if red else ""
-        rows.append(f"{column(name, 30)} [{bar}] {percent:3d}%  {share}  {note}".rstrip())
-    yield "\n".join(rows)
-    if page.soon:
-        yield "\n".join([gettext("%(days)s天内将变红的", days=page.ahead), *_items(page.soon)])
-    yield gettext("打开总览") + "\n" + page.url
+        yield f"{column(name, 30)} [{bar}] {percent:3d}%  {share}  {note}".rstrip()
 
 
 def _items(items: tuple[RedItem, ...]) -> Iterator[str]:

@@ -91,6 +91,11 @@ def rung_words(rung: str) -> str:
     return gettext("期限前%(count)s天提醒", count=count)
 
 
+def milestone_words(text: str) -> str:
+    """What a date on the way asks for; "" for none."""
+    return gettext("节点：%(text)s", text=text) if text else ""
+
+
 def copied_words(steps: Sequence[str]) -> str:
     """已抄送法制办、分管领导; "" for nobody."""
     if not steps:
@@ -111,6 +116,7 @@ def notice_words(state: str, clock: str = "") -> str:
         "closed": gettext("已销号"),
         "escalated": gettext("已升级"),
         "cancelled": gettext("已撤销"),
+        "waived": gettext("本期已免报，可以销号"),
     }
     return said.get(state, state)
 
@@ -190,14 +196,14 @@ def setting_words() -> dict[str, tuple[str, str]]:
     }
 
 
-def fixed_words() -> dict[str, str]:
-    """Kind of news → why its mail may not be switched off."""
+def fixed_words(fix_days: int) -> dict[str, str]:
+    """Kind of news → why its mail may not be switched off. `fix_days`: workdays to mend a return."""
     ladder = gettext("催办以告知为前提，每次都记入催办记录，不能关。")
     return {
         "reminder": ladder,
         "stale": ladder,
         "sign": ladder,
-        "returned": gettext("要在5个工作日内补正，不能错过。"),
+        "returned": gettext("要在%(days)s个工作日内补正，不能错过。", days=fix_days),
         "notice": gettext("督办单有签收时限，不能关。"),
         "asked": gettext("别人在等您的决定，不能关。"),
         "custody": gettext("佐证可能保不住，要马上处理，不能关。"),
@@ -246,6 +252,7 @@ def news_notes(news: News) -> list[str]:
         cycle_name(news.period_no, news.plan_year) if news.period_no else "",
         zh_en(news, "owner"),
         zh_en(news, "slot"),
+        milestone_words(news.milestone),
         rung_words(news.rung),
         state,
         gettext("代%(name)s收", name=news.stood_in_for) if news.stood_in_for else "",

@@ -30,6 +30,8 @@ MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; "
     "sandbox allow-popups allow-popups-to-escape-sandbox"
 )
+# Before the mail's own head, which the browser joins to it.
+OPEN_BESIDE = '<!doctype html><base target="_blank">'
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,10 @@ def show(key: str) -> ResponseReturnValue:
 @blueprint.get("/<key>/html")
 @public
 def html(key: str) -> ResponseReturnValue:
-    """The HTML part alone, for the frame that shows it."""
+    """The HTML part alone, for the frame that shows it; its links open beside it, as in a mail program."""
     body = _message(_box(), key).get_body(("html",))
     if body is None:
         raise NotFound("not_found")
-    response = Response(body.get_content(), mimetype="text/html")
+    response = Response(OPEN_BESIDE + body.get_content(), mimetype="text/html")
     response.headers["Content-Security-Policy"] = MAIL_POLICY
     return response

@@ -81,6 +81,7 @@ SENTENCES: dict[str, str] = {
     "upload_fingerprint": N_("浏览器没有说清楚要传的是哪个文件，请刷新页面后重新选择。"),
     "part_number": N_("文件的这一段不存在，请重新选择文件上传。"),
     "part_damaged": N_("文件的一段在传输中变了样，没有收下，请重试。"),
+    "uploads_busy": N_("服务器正在接收很多文件，过几秒钟再传。没有保存任何内容。"),
     "upload_gone": N_("这次上传已经失效，请重新选择文件上传。"),
     "sort_paths": N_("一次最多整理 %(limit)s 个文件，请分几次放。"),
     "object_locked": N_("存储系统还锁定着这个文件，到锁定期满才能清除。"),
@@ -123,6 +124,20 @@ SENTENCES: dict[str, str] = {
     "submit_nothing": N_("没有选中要提交的材料。"),
     "submit_invalid": N_("有几份材料还不能提交，原因写在每份材料旁边。这次没有提交任何一份。"),
     "same_as_returned": N_("这份文件与被退回的那一版完全相同。请按退回意见修改后再上传。"),
+    "same_as_voided": N_("这份文件与已作废的那一版完全相同，不能再交。请上传正确的文件。"),
+    "same_bytes_again": N_(
+        "与已交的“%(file_name)s”（形成日期 %(doc_date)s）逐字节相同，同一项里不能再算一份。请换成另一份材料。"
+    ),
+    "same_bytes_dated": N_(
+        "与已交的“%(file_name)s”（形成日期 %(doc_date)s）逐字节相同，形成日期、所属期间和有效期都要与那一份一致。"
+        "本期另有材料的，请换成本期的。"
+    ),
+    "same_bytes_standing": N_(
+        "与已交的“%(file_name)s”（形成日期 %(doc_date)s）逐字节相同，再交一次不能刷新有效期。"
+        "仍然有效的，请用“声明继续有效”；已经更新的，请上传新的文件。"
+    ),
+    "head_submits": N_("本单位规定由科室负责人核对后提交。材料已是草稿，请负责人提交。"),
+    "rule_invalid": N_("请填写 %(low)s 至 %(high)s 之间的整数。"),
     "already_submitted": N_("这份材料已经提交过了。"),
     "already_decided": N_("%(by)s 已经处理过了，请看最新的情况。"),
     "state_changed": N_("这份材料的状态刚刚变了，请看最新的情况。"),
@@ -151,6 +166,7 @@ SENTENCES: dict[str, str] = {
     "bytes_forbidden": N_("这份文件的内容已依规清除，不得再上传。"),
     "correct_needs_accepted": N_("只有已采纳的文件才能更正日期。"),
     "nothing_corrected": N_("日期和原来一样，没有可更正的。"),
+    "contact_unsuitable": N_("经办人要是主办部门在用的账号，请重新选择。"),
     "link_nowhere": N_("请至少选择一处还要用到这份材料的地方。"),
     "link_unsuitable": N_("这份材料不能用在所选的地方，请刷新页面再选。"),
     "link_state": N_("只有草稿、待审核和已采纳的文件才能用到别处。"),
@@ -283,6 +299,7 @@ STATUS: dict[type[errors.TrackerError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Busy: 429,
     errors.Unavailable: 503,
 }
 
@@ -300,10 +317,15 @@ def _readable(data: Mapping[str, object]) -> _Words:
 
 def explain(error: errors.TrackerError) -> str:
     """The error's sentence in the language of the request."""
-    sentence = SENTENCES.get(error.code) or FAMILIES.get(type(error), FAMILIES[errors.InvalidInput])
+    sentence = SENTENCES.get(error.code) or FAMILIES.get(_family(error), FAMILIES[errors.InvalidInput])
     return gettext(sentence) % _readable(error.data)
 
 
 def status_of(error: errors.TrackerError) -> int:
     """The HTTP status of the error's family."""
-    return STATUS.get(type(error), 400)
+    return STATUS.get(_family(error), 400)
+
+
+def _family(error: errors.TrackerError) -> type[errors.TrackerError]:
+    """The error's class, or the one above it that has a status."""
+    return next((kind for kind in type(error).__mro__ if kind in STATUS), errors.TrackerError)

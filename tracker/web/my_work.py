@@ -12,7 +12,9 @@ from tracker.errors import Forbidden
 from tracker.queries.calendar import load_calendar
 from tracker.queries.my_work import GROUPS, WorkRow, my_work
 from tracker.queries.notices import waiting_for
+from tracker.queries.office_rules import load_rules
 from tracker.queries.signing import tasks_to_sign
+from tracker.queries.uploads import how_many
 from tracker.web import base
 from tracker.web.filters import zh_en
 from tracker.web.locale import gettext
@@ -25,10 +27,11 @@ blueprint = Blueprint("my_work", __name__)
 
 def _headings() -> dict[str, tuple[str, str]]:
     """Group -> heading and what belongs there."""
+    days = load_rules(db.session(), base.current_actor().office_id).review_sla
     return {
         "first": (gettext("先办"), gettext("逾期、退回、需更新和三天内到期")),
         "near": (gettext("本月"), gettext("不急，到期前做完即可")),
-        "review": (gettext("待审核"), gettext("法制办通常 5 个工作日内答复")),
+        "review": (gettext("待审核"), gettext("法制办通常 %(days)s 个工作日内答复", days=days)),
         "expiring": (gettext("即将过期"), gettext("以前采纳的材料，很快失效")),
         "rest": (gettext("其余"), gettext("以后才到期")),
     }
@@ -50,7 +53,8 @@ def fix_by(decided_at: datetime | None) -> date | None:
     """The last day on which a returned piece can be mended in time."""
     if decided_at is None:
         return None
-    return mend_by(decided_at, load_calendar(db.session()), base.zone())
+    session, office_id = db.session(), base.current_actor().office_id
+    return mend_by(decided_at, load_calendar(session), base.zone(), load_rules(session, office_id).fix_days)
 
 
 def _act(row: WorkRow) -> tuple[str, bool]:
@@ -93,5 +97,6 @@ def index() -> ResponseReturnValue:
         insufficient_words=insufficient_words(),
         to_sign=tasks_to_sign(db.session(), actor.office_id, person.department_id),
         notices=waiting_for(db.session(), actor),
+        unfinished=how_many(db.session(), person.id),
         **notice_helpers(),
     )

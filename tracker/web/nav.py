@@ -56,6 +56,7 @@ def follow_entries(app: Flask) -> list[Entry]:
         (can(actor, Action.SEE_LEDGER), _("催办记录"), "/ledger"),
         (can(actor, Action.SEE_LEDGER), _("明日将发"), "/tomorrow"),
         (can(actor, Action.SEE_LADDERS), _("提醒步骤"), "/ladders"),
+        (can(actor, Action.SEE_LADDERS), _("规则参数"), "/rules"),
         (can(actor, Action.SEE_LADDERS), _("全年预演"), "/rehearsal"),
     ]
     return [Entry(label, path, _is_here(path)) for allowed, label, path in wanted if allowed and _exists(app, path)]

@@ -52,6 +52,7 @@ def step_names() -> dict[str, str]:
         "escalated": _("升级"),
         "closed": _("核查销号"),
         "cancelled": _("撤销"),
+        "waived": _("本期免报，可以销号"),
         "talk": _("约谈"),
     }
 

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from tracker.db import db
-from tracker.domain.clocks import NOTICE_WORKDAYS
 from tracker.domain.notices import COLOURS, MAX_TEXT, MAX_WORKDAYS, demand_text, problem_text
 from tracker.domain.permissions import LEGAL, OWNERS, Action, Actor, can
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound, TrackerError
@@ -15,6 +14,7 @@ from tracker.models import Notice, Period
 from tracker.queries import notices as reads
 from tracker.queries.audit import link_of_notice
 from tracker.queries.notices import NoticeFilter, NoticePage
+from tracker.queries.office_rules import load_rules
 from tracker.queries.subjects import task_subject
 from tracker.services import notice_checks, notices
 from tracker.web import base
@@ -169,6 +169,7 @@ def create() -> ResponseReturnValue:
 def _form(period: Period, problem: TrackerError | None = None) -> ResponseReturnValue:
     """The form, filled with what the system knows: what is missing, in Chinese as the notice is."""
     session, today = db.session(), base.today()
+    usual = load_rules(session, period.office_id).notice_days
     standing = next((row for row in reads.notices_of_period(session, base.current_actor(), period.id)
                      if row.state in words.OPEN_STATES), None)  # fmt: skip
     html = render_template(
@@ -179,8 +180,8 @@ def _form(period: Period, problem: TrackerError | None = None) -> ResponseReturn
         settled=period.complete or period.waived or period.start > today,
         proposed={
             "problem": problem_text(*reads.problem_facts(session, period, today)),
-            "demand": demand_text(NOTICE_WORKDAYS),
-            "workdays": NOTICE_WORKDAYS,
+            "demand": demand_text(usual),
+            "workdays": usual,
             "colour": "red" if {"overdue", "stale"} & set(period.reasons) else "yellow",
         },
         problem=explain(problem) if problem else "",
@@ -237,7 +238,7 @@ def send_back(notice_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/notices/<int:notice_id>/cancel")
 def cancel(notice_id: int) -> ResponseReturnValue:
-    return _take(notice_id, "cancel", notices.cancel, _("拟办稿已撤销。"), text=_said(), zone=base.zone())
+    return _take(notice_id, "cancel", notices.cancel, _("拟办稿已撤销。"), text=_said())
 
 
 @blueprint.post("/notices/<int:notice_id>/deliver")

@@ -1,6 +1,6 @@
 """One page for the leaders: how far, where it is red, what turns red next; every figure opens its rows."""
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from tracker.db import db
@@ -38,15 +38,37 @@ def _charts(found: Overview, year: int) -> dict[str, object]:
         "departments": {"names": [zh_en(share, "title") for share in departments], "series": stacked},
         "trend": {
             "months": words.month_words(),
-            "due": {"name": _("累计应完成"), "colour": COLOURS["grey"], "values": [m.due_so_far for m in found.months]},
+            "due": {
+                "name": _("累计应完成"),
+                "colour": COLOURS["grey"],
+                "values": [m.due_so_far for m in found.months],
+                "links": _month_links(year, "due_by"),
+            },
             "complete": {
                 "name": _("累计已完成"),
                 "colour": COLOURS["green"],
                 "values": [m.complete_so_far if m.month <= so_far else None for m in found.months],
+                "links": _month_links(year, "done_by"),
             },
-            "link": url_for("board.index", year=year),
         },
     }
+
+
+def _month_links(year: int, by: str) -> list[str]:
+    """For each month the board with the periods that its figure counts."""
+    kept = None if by == "due" else by  # the default does not belong in the address
+    return [url_for("board.index", year=year, month=month, by=kept) for month in range(1, 13)]
+
+
+def _month_table(found: Overview, year: int) -> list[tuple[str, list[tuple[int, str]]]]:
+    """The year's curve as a table: the words of a row, and its figures with what they open."""
+    rows = [
+        (_("当月到期"), "due", [month.due for month in found.months]),
+        (_("当月完成"), "done", [month.complete for month in found.months]),
+        (_("累计应完成"), "due_by", [month.due_so_far for month in found.months]),
+        (_("累计已完成"), "done_by", [month.complete_so_far for month in found.months]),
+    ]
+    return [(word, list(zip(figures, _month_links(year, by), strict=True))) for word, by, figures in rows]
 
 
 @blueprint.get("")
@@ -54,7 +76,8 @@ def index() -> ResponseReturnValue:
     actor = require(Action.SEE_OVERVIEW)
     session = db.session()
     year = plan_year(actor.office_id)
-    found = queries.read_overview(session, actor.office_id, year, today(), zone())
+    all_ahead = request.args.get("soon") == "all"
+    found = queries.read_overview(session, actor.office_id, year, today(), zone(), all_ahead=all_ahead)
     calendar = load_calendar(session)
     return render_template(
         "overview/index.html",
@@ -65,6 +88,7 @@ def index() -> ResponseReturnValue:
         late={item.due: max(0, calendar.workdays_between(item.due, today())) for item in found.red},
         why=words.tile_words(),
         months=words.month_words(),
+        month_table=_month_table(found, year),
         light_words=words.light_words(),
         short_cycle=words.short_cycle,
         ahead=queries.AHEAD,

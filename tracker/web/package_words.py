@@ -1,6 +1,7 @@
 """Words of the pages about inspection packages."""
 
 from tracker.domain import package_words as carried
+from tracker.domain.package import Gap
 from tracker.domain.permissions import Action, Actor, can
 from tracker.errors import TrackerError
 from tracker.queries.package import PackageLine
@@ -38,14 +39,14 @@ def problems() -> dict[str, str]:
     }
 
 
-def gap_words(kind: str, codes: tuple[str, ...] = ()) -> str:
-    """A declared gap in the reader's language: the very words that the package carries."""
-    return carried.gap(kind, codes)[1 if is_english() else 0]
+def gap_words(kind: str) -> str:
+    """A kind of declared gap in the reader's language: the very words that the package carries."""
+    return carried.gap(kind)[1 if is_english() else 0]
 
 
-def code_words(codes: tuple[str, ...]) -> str:
+def exact_words(gap: Gap) -> str:
     """What makes a gap exact: why it is stale or insufficient, which piece, which file."""
-    return "；".join(carried.of(carried.CODES, code)[1 if is_english() else 0] for code in codes)
+    return carried.exact(gap.codes, gap.names)[1 if is_english() else 0]
 
 
 def error_words(line: PackageLine) -> str:

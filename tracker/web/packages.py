@@ -21,6 +21,7 @@ from tracker.ports import ObjectStore
 from tracker.queries import package as reads
 from tracker.queries.package import PackageLine
 from tracker.services import package
+from tracker.services.as_of import tasks_on
 from tracker.services.package import Wish
 from tracker.services.package_bytes import Ahead, Wrong
 from tracker.web import base, package_words
@@ -33,6 +34,7 @@ blueprint = Blueprint("packages", __name__, url_prefix="/packages")
 
 ONCE_IN = timedelta(minutes=5)  # one download comes in many ranges
 SHOWN_GAPS = 200  # of a preview
+YEARS = range(2000, 2101)
 
 
 def _line(actor: Actor, package_id: int) -> PackageLine:
@@ -47,7 +49,7 @@ def _words() -> dict[str, Any]:
         "states": package_words.states(),
         "lights": package_words.LIGHTS,
         "gap_words": package_words.gap_words,
-        "code_words": package_words.code_words,
+        "exact_words": package_words.exact_words,
         "error_words": package_words.error_words,
         "problem_words": package_words.problems(),
         "package_progress": package_words.progress,
@@ -78,15 +80,11 @@ class Form:
     part: str
     department: str
     some: tuple[str, ...]
-    day: str
+    day: date
     superseded: bool
 
-    def wish(self, picks: list[reads.Pick], fallback: date) -> Wish:
-        """What it asks for; a day that is none counts as the fallback."""
-        try:
-            day = date.fromisoformat(self.day)
-        except ValueError:
-            day = fallback
+    def wish(self, picks: list[reads.Pick]) -> Wish:
+        """What it asks for; InvalidInput("package_nothing_chosen") where no task is meant."""
         codes: tuple[str, ...] = ()
         if self.scope == "part":
             codes = tuple(pick.code for pick in picks if pick.part == self.part)
@@ -95,27 +93,27 @@ class Form:
         elif self.scope == "some":
             codes = tuple(pick.code for pick in picks if pick.code in self.some)
             codes += tuple(sorted(set(self.some) - {pick.code for pick in picks}))
-        return Wish(self.year, day, codes, self.superseded)
-
-    @property
-    def nothing_chosen(self) -> bool:
-        return (
-            (self.scope == "part" and not self.part)
-            or (self.scope == "dept" and not self.department)
-            or (self.scope == "some" and not self.some)
-        )
+        if self.scope != "all" and not codes:  # no tasks must never come to mean all of them
+            raise InvalidInput("package_nothing_chosen", field="tasks")
+        return Wish(self.year, self.day, codes, self.superseded)
 
 
 def _form(values: Any, actor: Actor) -> Form:
     scope = values.get("scope", "all")
-    year = values.get("year", "")
+    asked = values.get("year", "")
+    year = int(asked) if asked.isdigit() and len(asked) == 4 else 0
+    year = year if year in YEARS else plan_year(actor.office_id)
+    try:
+        day = date.fromisoformat(values.get("as_of", "")[:10])
+    except ValueError:
+        day = date.min
     return Form(
-        year=int(year) if year.isdigit() and len(year) == 4 else plan_year(actor.office_id),
+        year=year,
         scope=scope if scope in {"all", "part", "dept", "some"} else "all",
         part=values.get("part", "")[:40],
         department=values.get("dept", "")[:40],
         some=tuple(sorted({code[:40] for code in values.getlist("task") if code})),
-        day=values.get("as_of", "")[:10],
+        day=day if day.year in YEARS else _default_day(year),
         superseded=values.get("superseded") == "1",
     )
 
@@ -137,18 +135,17 @@ def _form_page(
     actor: Actor, form: Form, *, preview: bool = False, problem: TrackerError | None = None
 ) -> ResponseReturnValue:
     session = db.session()
-    picks = reads.picks(session, actor.office_id, form.year)
-    wish = form.wish(picks, _default_day(form.year))
+    picks = _picks(actor, form)
     content: Content | None = None
     if preview and problem is None:
         try:
-            _demand_choice(form)
+            wish = form.wish(picks)
             content = package.preview(session, office_id=actor.office_id, wish=wish, now=base.now(), zone=base.zone())
         except TrackerError as error:
             problem = error
     years = reads.years(session, actor.office_id)
     page = render_template(
-        "packages/new.html", form=form, wish=wish, picks=picks, years=years or [form.year], content=content,
+        "packages/new.html", form=form, picks=picks, years=years or [form.year], content=content,
         summary=content.summary() if content else None, gaps=content.gaps[:SHOWN_GAPS] if content else [],
         problem=explain(problem) if problem else "", field=problem.data.get("field", "") if problem else "",
         **_words(),
@@ -156,9 +153,11 @@ def _form_page(
     return page, 422 if problem else 200
 
 
-def _demand_choice(form: Form) -> None:
-    if form.nothing_chosen:
-        raise InvalidInput("package_nothing_chosen", field="tasks")
+def _picks(actor: Actor, form: Form) -> list[reads.Pick]:
+    known = tasks_on(
+        db.session(), office_id=actor.office_id, year=form.year, on=form.day, now=base.now(), zone=base.zone()
+    )
+    return reads.picks(db.session(), known)
 
 
 @blueprint.post("")
@@ -166,12 +165,10 @@ def create() -> ResponseReturnValue:
     actor = base.require(Action.MAKE_PACKAGE)
     form = _form(request.form, actor)
     session = db.session()
-    wish = form.wish(reads.picks(session, actor.office_id, form.year), _default_day(form.year))
     try:
-        _demand_choice(form)
         row = package.create(
-            session, actor=actor, office_id=actor.office_id, wish=wish, now=base.now(), zone=base.zone(),
-            address=base.address(),
+            session, actor=actor, office_id=actor.office_id, wish=form.wish(_picks(actor, form)), now=base.now(),
+            zone=base.zone(), address=base.address(),
         )  # fmt: skip
     except TrackerError as error:
         session.rollback()

@@ -8,6 +8,7 @@ from tracker.domain.permissions import Action, Role, can
 from tracker.errors import Conflict, InvalidInput, TrackerError
 from tracker.queries.removals import removal_lines
 from tracker.services import removals
+from tracker.services.accounts import WrongPassword
 from tracker.web import base
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
@@ -28,7 +29,9 @@ def _page(problem: TrackerError | None = None, removal_id: int = 0) -> ResponseR
         problem_of=removal_id,
         typed=request.form.get("reason", "") if problem else "",
     )
-    return html, status_of(problem) if problem else 200
+    if problem is None:
+        return html, 200
+    return html, 429 if problem.data.get("minutes") else status_of(problem)
 
 
 @blueprint.get("/removals")
@@ -59,6 +62,9 @@ def confirm(removal_id: int) -> ResponseReturnValue:
             db.session(), actor=base.current_actor(), removal_id=removal_id,
             password=request.form.get("password", "")[:500], now=base.now(), address=base.address(),
         )  # fmt: skip
+    except WrongPassword as problem:
+        base.commit()  # it counts
+        return _page(problem, removal_id)
     except (InvalidInput, Conflict) as problem:
         db.session.rollback()
         return _page(problem, removal_id)
@@ -77,6 +83,9 @@ def refuse(removal_id: int) -> ResponseReturnValue:
             reason=request.form.get("reason", "")[:2000], password=request.form.get("password", "")[:500],
             now=base.now(), address=base.address(),
         )  # fmt: skip
+    except WrongPassword as problem:
+        base.commit()  # it counts
+        return _page(problem, removal_id)
     except (InvalidInput, Conflict) as problem:
         db.session.rollback()
         return _page(problem, removal_id)

@@ -148,7 +148,10 @@ def _install_errors(app: Flask) -> None:
         if isinstance(error, errors.Forbidden) and current_user.is_authenticated:
             note_denied(base.current_actor(), error.code)
         data = {key: _plain(value) for key, value in error.data.items()}
-        return error_page(status_of(error), error.code, explain(error), data=data)
+        answer = make_response(error_page(status_of(error), error.code, explain(error), data=data))
+        if isinstance(error, errors.Busy):
+            answer.headers["Retry-After"] = str(error.data.get("after", 1))
+        return answer
 
     @app.errorhandler(CSRFError)
     def token(error: CSRFError) -> ResponseReturnValue:  # noqa: ARG001 - the sentence below says it better

@@ -13,18 +13,18 @@ from tracker.errors import InvalidInput, NotFound, TrackerError
 from tracker.models import Office
 from tracker.queries import review_queue as queries
 from tracker.queries.calendar import load_calendar
+from tracker.queries.office_rules import load_rules
 from tracker.queries.renditions import shown_file
 from tracker.queries.review_queue import Desk, QueueFilter
 from tracker.services import review as verbs
 from tracker.services.flagging import CONFIRMABLE
 from tracker.web import vocabulary as words
-from tracker.web.base import address, commit, now, require, today, zone
+from tracker.web.base import address, commit, current_actor, now, require, today, zone
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 
 blueprint = Blueprint("review", __name__, url_prefix="/review")
 
-REVIEW_SLA = 5  # workdays within which the legal office answers (rules.md 5, product default)
 KEPT = ("part", "dept", "age")
 
 
@@ -34,11 +34,16 @@ def _kept() -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
+def _sla() -> int:
+    """Workdays within which the legal office answers."""
+    return load_rules(db.session(), current_actor().office_id).review_sla
+
+
 def _filter() -> QueueFilter:
     kept, until = _kept(), None
     if kept.get("age") == "late":
-        # Submitted on a day that lies more than REVIEW_SLA workdays back.
-        oldest = load_calendar(db.session()).add_workdays(today(), -REVIEW_SLA)
+        # Submitted on a day that lies more workdays back than the legal office takes.
+        oldest = load_calendar(db.session()).add_workdays(today(), -_sla())
         until = day_start(oldest, zone())
     return QueueFilter(part=kept.get("part", ""), department=kept.get("dept", ""), until=until)
 
@@ -74,7 +79,7 @@ def index() -> ResponseReturnValue:
         kept=_kept(),
         parts=parts,
         owners=owners,
-        sla=REVIEW_SLA,
+        sla=_sla(),
         me=actor.id,
         warning_words=words.warning_words(),
     )
@@ -134,7 +139,7 @@ def _show(
         flag_words=words.flag_words(),
         short_cycle=words.short_cycle,
         age=_age(max(found.submitted_at, found.uploaded_at)) if found.submitted_at else 0,
-        sla=REVIEW_SLA,
+        sla=_sla(),
     )
     return page, status_of(error) if error else 200
 

@@ -4,9 +4,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from tracker.db import db
-from tracker.domain.clocks import TASK_SIGN_WORKDAYS
 from tracker.domain.permissions import Action
 from tracker.errors import Conflict, InvalidInput, TrackerError
+from tracker.queries.office_rules import load_rules
 from tracker.queries.signing import by_department, to_hand_out
 from tracker.services import signing as verbs
 from tracker.web import base
@@ -21,7 +21,8 @@ blueprint = Blueprint("signing", __name__)
 def confirm() -> ResponseReturnValue:
     """How many tasks, of which departments, by when: before anything is done."""
     actor = base.require(Action.HAND_OUT)
-    return _confirm(plan_year(actor.office_id), request.args.get("workdays", TASK_SIGN_WORKDAYS, type=int))
+    usual = load_rules(db.session(), actor.office_id).sign_days
+    return _confirm(plan_year(actor.office_id), request.args.get("workdays", usual, type=int))
 
 
 def _confirm(year: int, workdays: int, problem: TrackerError | None = None) -> ResponseReturnValue:

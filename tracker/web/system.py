@@ -16,6 +16,7 @@ from tracker.queries import system as reads
 from tracker.queries.calendar import load_calendar
 from tracker.web import base, health
 from tracker.web.admin import page
+from tracker.web.filters import listed, size
 from tracker.web.locale import gettext as _
 from tracker.web.mail_troubles import state_words, transport_words, trouble_words
 from tracker.web.messages import SENTENCES, explain
@@ -89,7 +90,7 @@ def _result_words(result: dict[str, Any]) -> str:
         "channels_failed": _("群消息失败 %(count)s 条"),
     }
     found = [words[key] % {"count": result[key]} for key in words if isinstance(result.get(key), int)]
-    return "，".join(found)
+    return listed(found)
 
 
 def _others(jobs: dict[str, reads.JobLine], now: datetime) -> list[dict[str, Any]]:
@@ -196,8 +197,6 @@ def _database() -> str:
 
 
 def _disk() -> tuple[str, str, str]:
-    from tracker.web.filters import size
-
     usage = shutil.disk_usage(base.settings().data if base.settings().data.exists() else "/")
     remark = _("剩余 %(free)s，共 %(total)s", free=size(usage.free), total=size(usage.total))
     if usage.free < LITTLE_DISK or usage.free < usage.total * 0.05:

@@ -23,11 +23,13 @@ from tracker.queries import evidence as reads
 from tracker.queries.events import event_of
 from tracker.queries.evidence import Place, VersionRow
 from tracker.queries.notices import notices_of_period
+from tracker.queries.office_rules import load_rules, may_submit
 from tracker.queries.requests import requests_of_period
 from tracker.queries.signing import signature
 from tracker.queries.subjects import task_subject
 from tracker.queries.task_page import Card, TaskPage, load_task, task_page
 from tracker.services import evidence, indicators
+from tracker.services.contacts import candidates, name_contact
 from tracker.services.evidence import SubmitEntry
 from tracker.web import as_of, base, notice_words, request_words
 from tracker.web import task_words as words
@@ -98,6 +100,7 @@ def _render(
     insider = is_insider(subject)
     page = task_page(session, task, period_no=period_no, today=base.today(), insider=insider)
     folded = [card for card in page.cards if _is_aside(card, page, base.today())]
+    rules = load_rules(session, task.office_id)
     html = render_template(
         "task/page.html",
         page=page,
@@ -110,13 +113,18 @@ def _render(
         may_press=can(actor, Action.PRESS),
         may_see_ledger=can(actor, Action.SEE_LEDGER),
         ladder_kind=ladder_kind(DeadlineKind(task.deadline_kind), page.period.period_no if page.period else "Y"),
-        may_submit=can(actor, Action.SUBMIT, subject),
+        may_submit=may_submit(session, actor, subject),
+        owns=can(actor, Action.SUBMIT, subject),
+        head_check=rules.head_check,
+        review_sla=rules.review_sla,
         may_ask=may_ask(RequestKind.ZERO_REPORT, actor, subject),
         asks=_asks(actor, subject, page, base.today()),
         asked=requests_of_period(session, page.period.id, page.id) if page.period else [],
         may_record=can(actor, Action.RECORD_INDICATOR, subject),
         signed=signature(session, task.id),
         may_sign_on=can(actor, Action.SIGN_ON, subject),
+        contacts=candidates(session, task) if can(actor, Action.NAME_CONTACT, subject) else [],
+        contact_id=task.contact_id,
         notices=notices_of_period(session, actor, page.period.id) if page.period else [],
         may_draft=can(actor, Action.DRAFT_NOTICE),
         event=event_of(session, page.period.id) if page.period and page.period.period_no.startswith("E") else None,
@@ -296,6 +304,20 @@ def declare(version_id: int) -> ResponseReturnValue:
     return redirect(_address(place))
 
 
+@blueprint.post("/tasks/<int:task_id>/contact")
+def contact(task_id: int) -> ResponseReturnValue:
+    """Who of the department is told of the task: one person, or all its contacts."""
+    task = name_contact(
+        db.session(), actor=base.current_actor(), task_id=task_id, person_id=request.form.get("person", type=int),
+        now=base.now(), address=base.address(),
+    )  # fmt: skip
+    page = url_for("task.page", year=task.plan_year, code=task.code)
+    base.commit()
+    named = bool(request.form.get("person"))
+    flash(_("经办人已保存，以后的提醒发给他。") if named else _("已改为提醒部门所有经办人。"), "good")
+    return redirect(base.local_path(request.form.get("next")) or page)
+
+
 # --------------------------------------------------------------------------- figures
 
 
@@ -350,7 +372,7 @@ def draft_answer(version_id: int, obligation_id: int, *, repeated: bool, now: da
             "version_id": row.twin.version_id,
             "file_name": row.twin.file_name,
             "on": given.isoformat(),
-            "message": _("与 %(date)s 提交的文件逐字节相同，不能更新本期。", date=day_full(given)),
+            "message": _("与 %(date)s 提交的文件逐字节相同，不能当作新材料。", date=day_full(given)),
         }
     subject = task_subject(slot.task)
     html = render_template(
@@ -361,7 +383,8 @@ def draft_answer(version_id: int, obligation_id: int, *, repeated: bool, now: da
             standing=slot.coverage == "standing", slot_code=slot.code, name_zh=slot.name_zh,
             recipe=rules_of(slot.recipe),
         ),
-        may_submit=can(base.current_actor(), Action.SUBMIT, subject),
+        may_submit=may_submit(session, base.current_actor(), subject),
+        head_check=load_rules(session, obligation.office_id).head_check,
         actor=base.current_actor(),
         new=True,
         today=base.today(),

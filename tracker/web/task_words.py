@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import g
 
-from tracker.domain.rehearsal import plain_rung
+from tracker.domain.reminders import plain_rung
 from tracker.queries.task_page import Card, Happening, PeriodChip
-from tracker.web.filters import zh_en
+from tracker.web.filters import clauses, zh_en
 from tracker.web.locale import gettext
 from tracker.web.vocabulary import return_reasons, stale_words, version_words
 
@@ -101,6 +101,12 @@ def reason_list(codes: Iterable[str]) -> str:
     return gettext("；").join(
         gettext("%(reason)s（%(code)s）", reason=words.get(code, code), code=code) for code in codes
     )
+
+
+def refusal_words(refusals: Iterable[tuple[str, int]]) -> str:
+    """R03 内容与指标要求不对应 ×4: what a slot's material was refused for, and how often."""
+    words = return_reasons()
+    return clauses(f"{code} {words.get(code, code)} ×{count}" for code, count in refusals)
 
 
 def version_word(state: str) -> str:

@@ -1,7 +1,6 @@
 """Large files in parts: begun, gone on with after a lost line or a reload, put together, given up."""
 
 import hashlib
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from tracker import clock
 from tracker.adapters import content
@@ -26,11 +25,11 @@ from tracker.domain.uploads import PART
 from tracker.errors import InvalidInput, NotFound, TrackerError
 from tracker.queries import uploads as reads
 from tracker.queries.uploads import UploadRow
-from tracker.services import uploads
+from tracker.services import renewing, uploads
 from tracker.services.evidence import ReceivedFile
 from tracker.services.uploads import Claimed, Wish
-from tracker.web import base
-from tracker.web.files import CHUNK, TRIES
+from tracker.web import base, reading
+from tracker.web.files import TRIES
 from tracker.web.filters import size as size_words
 from tracker.web.filters import zh_en
 from tracker.web.messages import explain
@@ -38,7 +37,7 @@ from tracker.web.task import draft_answer
 
 blueprint = Blueprint("uploads", __name__)
 
-PARALLEL = 4  # parts of one browser on their way at once
+PARALLEL = 4  # parts of one browser on their way at once, while there is room
 digests = RollingDigests()
 # A part is in memory only while it goes to the store: so many at once in this process.
 moving = threading.BoundedSemaphore(3)
@@ -70,7 +69,7 @@ def _as_json(row: UploadRow) -> dict[str, Any]:
         "problem": _problem(row),
         "version_id": row.version_id,
         "received": list(row.received),
-        "max_parallel": PARALLEL,
+        "max_parallel": reading.places.share(base.current_actor().id, PARALLEL),
         "place": _place(row),
         "page": url_for("task.page", year=row.year, code=row.code, period=row.period_no),
     }
@@ -114,8 +113,7 @@ def show(upload_id: str) -> ResponseReturnValue:
 def begin(obligation_id: int) -> ResponseReturnValue:
     """JSON {file_name, size, fingerprint, evidence?}: 201 with a new upload, 200 with the one begun before."""
     said = request.get_json(silent=True)
-    if not isinstance(said, dict):
-        raise InvalidInput("upload_fingerprint")
+    said = said if isinstance(said, dict) else {}  # whether he may is asked first
     session, actor = db.session(), base.current_actor()
     evidence_id = said.get("evidence")
     wish = Wish(
@@ -149,30 +147,40 @@ def begin(obligation_id: int) -> ResponseReturnValue:
 @blueprint.put("/uploads/<upload_id>/parts/<int:number>")
 @base.streams_body
 def part(upload_id: str, number: int) -> ResponseReturnValue:
-    """One part as the raw body; X-Part-SHA256 (hex) where the browser can compute it. 200 {number, received}."""
+    """One part as the raw body; X-Part-SHA256 (hex) where the browser can compute it.
+
+    200 {number, received, max_parallel}.
+    """
     session, actor = db.session(), base.current_actor()
     row, length = uploads.may_take(session, actor=actor, upload_id=upload_id, number=number)
     key, ticket, name = row.object_key, row.ticket, row.file_name
     session.rollback()
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever hashes it, which may be after the answer
+    with reading.places.one(actor.id):
+        received = _take(upload_id, (key, ticket), number, length, name)
+    return jsonify(number=number, received=received, max_parallel=reading.places.share(actor.id, PARALLEL))
+
+
+def _take(upload_id: str, place: tuple[str, str], number: int, length: int, name: str) -> list[int]:
+    """The body into the store and on record; the numbers of all parts that are there now."""
+    spool = base.spool()  # closed by whoever hashes it, which may be after the answer
     try:
         sha256 = _receive(spool, length)
         claimed = request.headers.get("X-Part-SHA256", "").lower()
         if claimed and claimed != sha256:
             raise InvalidInput("part_damaged")
         if number == 1:
-            _look_at_head(upload_id, (key, ticket), spool, name)
-        etag = _to_store(upload_id, (key, ticket), number, spool, sha256)
+            _look_at_head(upload_id, place, spool, name)
+        etag = _to_store(upload_id, place, number, spool, sha256)
         base.begin_write()
         received = uploads.took(
-            session, upload_id=upload_id, number=number, size=length, sha256=sha256, etag=etag, now=_clock()()
+            db.session(), upload_id=upload_id, number=number, size=length, sha256=sha256, etag=etag, now=_clock()()
         )
         base.commit()
     except BaseException:
         spool.close()
         raise
     digests.feed(upload_id, number, spool, sha256)
-    return jsonify(number=number, received=received)
+    return received
 
 
 def _clock() -> Callable[[], datetime]:
@@ -185,16 +193,13 @@ def _receive(spool: IO[bytes], length: int) -> str:
     """The body into `spool`; its SHA-256. InvalidInput("part_damaged") for another length, ("upload_incomplete")."""
     if request.content_length is not None and request.content_length != length:
         raise InvalidInput("part_damaged")
-    digest, total = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     try:
-        while chunk := request.stream.read(CHUNK):
-            total += len(chunk)
-            if total > length:
-                raise InvalidInput("part_damaged")
-            digest.update(chunk)
-            spool.write(chunk)
-    except (ClientDisconnected, RequestEntityTooLarge, OSError) as error:
-        raise InvalidInput("upload_incomplete") from error
+        total = reading.receive(spool, length, digest)
+    except RequestEntityTooLarge as error:
+        raise InvalidInput("part_damaged") from error
+    if total > length:
+        raise InvalidInput("part_damaged")
     if total != length:
         raise InvalidInput("upload_incomplete")
     return digest.hexdigest()
@@ -242,6 +247,11 @@ def _lose(upload_id: str) -> None:
 @base.streams_body
 def finish(upload_id: str) -> ResponseReturnValue:
     """Puts the parts together: 201 with the draft as after an upload in one request; 202 while somebody else does."""
+    with reading.places.one(base.current_actor().id):
+        return _finish(upload_id)
+
+
+def _finish(upload_id: str) -> ResponseReturnValue:
     session, actor = db.session(), base.current_actor()
     base.begin_write()
     claimed = uploads.claim(session, actor=actor, upload_id=upload_id, now=base.now())
@@ -320,12 +330,14 @@ def _put_together(claimed: Claimed) -> ReceivedFile:
 def _settle(claimed: Claimed, file: ReceivedFile) -> tuple[int, bool]:
     """The draft's id, and whether it was there already. A second object of the same bytes is let go."""
     session, actor = db.session(), base.current_actor()
+    spoilt = renewing.look(session, base.store(), file.stored)
     for attempt in range(TRIES):
         base.begin_write()
         try:
             version, repeated, spare = uploads.settle(
-                session, actor=actor, claimed=claimed, file=file, now=base.now(), address=base.address()
-            )
+                session, actor=actor, claimed=claimed, file=file, spoilt=spoilt, now=base.now(),
+                address=base.address(),
+            )  # fmt: skip
             version_id = version.id
             base.commit()
         except IntegrityError:  # the same new bytes from two people at once: the loser looks again

@@ -13,6 +13,7 @@ from tracker.domain.permissions import Action, can
 from tracker.errors import Conflict, InvalidInput, NotFound, TrackerError, Unavailable
 from tracker.queries import elsewhere as reads
 from tracker.queries.evidence import readable_version
+from tracker.queries.office_rules import may_submit
 from tracker.queries.subjects import evidence_subject, task_subject
 from tracker.services import links, redating
 from tracker.services.evidence import SHARED_LIMIT
@@ -46,7 +47,7 @@ def _page(evidence_id: int, problem: TrackerError | None = None) -> ResponseRetu
         differs=reads.differing(chosen),
         changes=_changes(chosen),
         current=current,
-        may_correct=current is not None and not under_way and can(actor, Action.SUBMIT, page.subject.task),
+        may_correct=current is not None and not under_way and may_submit(session, actor, page.subject.task),
         problem_text=explain(problem) if problem else "",
         typed=request.form if problem else {},
         version_words=words.version_words(),
@@ -134,7 +135,7 @@ def _elsewhere(version_id: int, problem: TrackerError | None = None) -> Response
         version=version,
         slot=version.evidence.slot,
         task=version.evidence.slot.task,
-        uses=reads.uses_of(session, version.blob_id),
+        uses=reads.uses_of(session, version.blob_id, actor),
         proposed=reads.wanted_elsewhere(session, version, department_id=actor.department_id, today=base.today()),
         why=_why(),
         shared_limit=SHARED_LIMIT,

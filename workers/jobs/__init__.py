@@ -1,6 +1,13 @@
-"""The jobs: look now, call one pass. No arguments, no results; coming twice does no harm."""
+"""The jobs: look now, call one pass. No arguments, no results; coming twice does no harm.
 
-from functools import cache
+Sweep and delivery run in Celery's own threads and in no company: everything else has a lane (workers.lanes).
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from threading import Lock
+from typing import Any
 
 from flask import Flask
 
@@ -21,84 +28,38 @@ from tracker.passes import (
     watch_clock,
 )
 from workers.celery_app import app
+from workers.lanes import Lanes
+
+lanes = Lanes()
+_made: list[Flask] = []
+_making = Lock()
 
 
-@cache
 def web() -> Flask:
-    """The application of this worker, made at the first job."""
-    return create_app()
+    """The application of this worker, made once, at the first job."""
+    with _making:
+        if not _made:
+            _made.append(create_app())
+        return _made[0]
+
+
+def look(work: Callable[[Flask, datetime], Any]) -> None:
+    with web().app_context():
+        work(web(), clock.now())
+
+
+def in_lane(name: str, work: Callable[[Flask, datetime], Any]) -> None:
+    lanes.begin(name, partial(look, work))
 
 
 @app.task(name="sweep")
 def sweep() -> None:
-    with web().app_context():
-        run_sweep(web(), clock.now())
+    look(run_sweep)
 
 
 @app.task(name="deliver")
 def deliver() -> None:
-    with web().app_context():
-        run_deliver(web(), clock.now())
-
-
-@app.task(name="bounces")
-def bounces() -> None:
-    with web().app_context():
-        run_bounces(web(), clock.now())
-
-
-@app.task(name="removals")
-def removals() -> None:
-    with web().app_context():
-        run_removals(web(), clock.now())
-
-
-@app.task(name="removals_all")
-def removals_all() -> None:
-    with web().app_context():
-        run_removals(web(), clock.now(), everything=True)
-
-
-@app.task(name="custody")
-def custody() -> None:
-    with web().app_context():
-        run_custody(web(), clock.now())
-
-
-@app.task(name="custody_locks")
-def custody_locks() -> None:
-    with web().app_context():
-        run_custody_locks(web(), clock.now())
-
-
-@app.task(name="custody_locks_all")
-def custody_locks_all() -> None:
-    with web().app_context():
-        run_custody_locks(web(), clock.now(), everything=True)
-
-
-@app.task(name="backup")
-def backup() -> None:
-    with web().app_context():
-        run_backup(web(), clock.now())
-
-
-@app.task(name="packages")
-def packages() -> None:
-    with web().app_context():
-        run_packages(web(), clock.now())
-
-
-@app.task(name="renditions")
-def renditions() -> None:
-    with web().app_context():
-        run_renditions(web(), clock.now())
-
-
-@app.task(name="stamp")
-def stamp() -> None:
-    with web().app_context():
-        run_stamp(web(), clock.now())
+    look(run_deliver)
 
 
 @app.task(name="watch_clock")
@@ -107,7 +68,56 @@ def watch() -> None:
         watch_clock(clock.now())
 
 
+@app.task(name="bounces")
+def bounces() -> None:
+    in_lane("bounces", run_bounces)
+
+
+@app.task(name="removals")
+def removals() -> None:
+    in_lane("removals", run_removals)
+
+
+@app.task(name="removals_all")
+def removals_all() -> None:
+    in_lane("removals_all", partial(run_removals, everything=True))
+
+
+@app.task(name="custody")
+def custody() -> None:
+    in_lane("custody", run_custody)
+
+
+@app.task(name="custody_locks")
+def custody_locks() -> None:
+    in_lane("custody_locks", run_custody_locks)
+
+
+@app.task(name="custody_locks_all")
+def custody_locks_all() -> None:
+    in_lane("custody_locks_all", partial(run_custody_locks, everything=True))
+
+
+@app.task(name="backup")
+def backup() -> None:
+    in_lane("backup", run_backup)
+
+
+@app.task(name="packages")
+def packages() -> None:
+    in_lane("packages", run_packages)
+
+
+@app.task(name="renditions")
+def renditions() -> None:
+    in_lane("renditions", run_renditions)
+
+
+@app.task(name="stamp")
+def stamp() -> None:
+    in_lane("stamp", run_stamp)
+
+
 @app.task(name="litter")
 def litter() -> None:
-    with web().app_context():
-        run_litter(web(), clock.now())
+    in_lane("litter", run_litter)

@@ -117,6 +117,52 @@ def test_standing_material_serves_without_a_link_until_it_expires() -> None:
     assert before.next_attention == d(2026, 8, 2)
 
 
+@pytest.mark.parametrize(
+    ("replaced", "state"),
+    [
+        (None, ObligationState.STALE),  # a corrected date: the document was never what it said
+        (d(2026, 9, 30), ObligationState.STALE),  # on the last day of the quarter the new one has to be there
+        (d(2026, 10, 1), ObligationState.FILLED),
+        (d(2027, 3, 1), ObligationState.FILLED),
+    ],
+)
+def test_what_was_in_force_when_judged_stays_judged(replaced: d | None, state: ObligationState) -> None:
+    """Standing material with a new version that is dated after the quarter (rules 7a)."""
+    old = version("superseded", doc_date=d(2026, 1, 10), obligation_ids=frozenset(), superseded_on=replaced)
+    new = version(id=2, doc_date=d(2026, 10, 2), obligation_ids=frozenset())
+    verdict = on(d(2027, 3, 2), period(PLAN, old, new))
+    assert verdict.obligations[0].state is state
+    assert verdict.complete is (state is ObligationState.FILLED)
+
+
+def test_an_item_counts_once_for_all_its_versions() -> None:
+    """A plan of January, replaced by one that is of the same quarter: one document, not two."""
+    old = version("superseded", doc_date=d(2026, 1, 10), superseded_on=d(2026, 11, 2))
+    new = version(id=2, doc_date=d(2026, 9, 1))
+    verdict = on(d(2026, 11, 3), period(replace(PLAN, min_count=2), old, new))
+    assert verdict.obligations[0].accepted == 1
+
+
+def test_a_replaced_version_of_one_periods_material_counts_no_more() -> None:
+    old = version("superseded", superseded_on=d(2026, 11, 2))
+    assert on(d(2026, 11, 3), period(MINUTES, old, version(id=2))).obligations[0].accepted == 1
+    assert on(d(2026, 11, 3), period(MINUTES, old, version("voided", id=2))).obligations[0].accepted == 0
+
+
+def test_a_draft_answers_no_return() -> None:
+    back, draft = version("returned", times_returned=1), version("draft", id=2, submitted_at=None)
+    assert on(d(2026, 10, 1), period(MINUTES, back)).reasons == ("returned",)
+    verdict = on(d(2026, 10, 1), period(MINUTES, back, draft))
+    assert (verdict.light, verdict.reasons) == (Light.YELLOW, ("returned",))
+    # Beside accepted material, too: the return is open until it is answered (rules 7d).
+    filled = on(DUE, period(MINUTES, version(id=7, evidence_id=7), back, draft))
+    assert (filled.complete, filled.reasons) == (False, ("returned",))
+    answered = on(
+        DUE, period(MINUTES, version(id=7, evidence_id=7), back, replace(draft, state=EvidenceState.SUBMITTED))
+    )
+    assert answered.complete
+
+
 def test_a_valid_until_date_ends_it_earlier_and_a_continuation_later() -> None:
     contract = version(doc_date=d(2026, 1, 10), valid_to=d(2026, 8, 31))
     assert not on(d(2026, 8, 1), period(PLAN, contract)).complete

@@ -1,6 +1,7 @@
 """The walk of a year: never on a day off, at most one mail a person and day, quiet for those who are on time."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tracker.domain.facts import (
     RefreshCycle,
     SlotRule,
 )
-from tracker.domain.rehearsal import Assumption, Handing, Item, Person, Year, plain_rung, walk
+from tracker.domain.rehearsal import Assumption, Handing, Item, Person, Year, _material, _Steps, walk
 from tracker.domain.reminders import DEFAULTS, Ladder, RungRule, Unit
 
 TABLE = Path(__file__).resolve().parents[3] / "tracker" / "catalogues" / "calendar-2026.json"
@@ -123,8 +124,24 @@ def test_what_is_handed_out_and_not_signed() -> None:
     assert set(on_time.by_rung()) == {"start", "weekly"}
 
 
-def test_codes_in_short() -> None:
-    assert plain_rung("M03/T-7") == "T-7"
-    assert plain_rung("2026-12-01/M11/T+1") == "T+1"
-    assert plain_rung("week/2026-11-30") == "week"
-    assert plain_rung("stale/T01-E1/2026-06-01") == "stale"
+@pytest.mark.parametrize(("waived", "flags"), [(False, {"stale", "stale_week"}), (True, set())])
+def test_what_is_waived_is_no_longer_pressed_for_as_stale(waived: bool, flags: set[str]) -> None:
+    """Every month's ledger comes thirty workdays late: what came before it is old by then."""
+    items = [replace(item, facts=replace(item.facts, waived=waived)) for item in map(month, range(1, 5))]
+    done = walk(year(*items, habits={10: (30,)}), Assumption.AS_BEFORE)
+    assert {rung for rung in done.by_rung() if rung.startswith("stale")} == flags
+
+
+def test_stale_counts_from_the_flag_that_is_up_now() -> None:
+    """A slot that was stale in spring and fresh again is the legal office's business ten workdays after it is anew."""
+    parts = tuple(month(number).facts.obligations[0] for number in range(1, 7))
+    first, last = date(2026, 1, 1), date(2026, 12, 31)
+    item = Item("T1", "Y", 10, None, PeriodFacts(1, DeadlineKind.ANNUAL, first, last, last, last, 1, parts))
+    done: dict[tuple[int, int], date | None] = {(1, part.id): CALENDAR.add_workdays(part.due, -2) for part in parts}
+    done[1, 2] = CALENDAR.add_workdays(parts[1].due, 3)  # February: some days late
+    done[1, 6] = None  # June: never
+    quiet = year(item, ladders={kind: Ladder(()) for kind in LadderKind})
+    steps = _Steps(quiet, item, done, _material((item,), done)["T1"], legal_own=False, last=last)
+    legal = [trigger.day for trigger in steps.run(first) if "legal" in trigger.to]
+    assert CALENDAR.workdays_between(parts[5].due + timedelta(1), legal[0]) >= 10
+    assert legal[0] == date(2026, 7, 27)  # it was flagged on Wednesday, 8 July

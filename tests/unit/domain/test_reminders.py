@@ -10,6 +10,10 @@ from tests.unit.domain.tables import CALENDAR
 from tracker.domain.facts import LadderKind
 from tracker.domain.reminders import (
     DEFAULTS,
+    Ladder,
+    RungName,
+    RungRule,
+    Unit,
     as_data,
     first_workday_of_week,
     ladder,
@@ -18,6 +22,8 @@ from tracker.domain.reminders import (
     overtaken_notice,
     owed_rung,
     parse_ladder,
+    plain_rung,
+    read_rung,
 )
 from tracker.errors import InvalidInput
 
@@ -100,6 +106,52 @@ def test_what_was_handed_out_late_has_no_rung_from_before() -> None:
     assert [(rung.code, rung.on) for rung in rungs[:3]] == [
         ("start", d(2026, 10, 9)), ("T-2w", d(2026, 10, 10)), ("T-1", d(2026, 10, 12)),
     ]  # fmt: skip
+
+
+def test_what_was_registered_late_escapes_no_step() -> None:
+    """T+7 was on 22 October; it was registered on the Saturday after."""
+    rungs = ladder(DEFAULTS[LadderKind.EVENT_SHORT], DUE, CALENDAR, start=d(2026, 10, 24), through=d(2026, 11, 1))
+    monday = d(2026, 10, 26)
+    assert [(rung.code, rung.on) for rung in rungs] == [
+        ("start", monday), ("T+1", monday), ("T+3", monday), ("T+7", monday), ("week/2026-11-02", d(2026, 11, 2)),
+        ("T+20", d(2026, 11, 10)),
+    ]  # fmt: skip
+    assert owed_rung(rungs, d(2026, 10, 24), set(), complete=False) is None
+    told = owed_rung(rungs, monday, set(), complete=False)
+    assert told is not None
+    assert (told.code, told.to) == ("T+7", ("contact", "dept_head", "legal", "deputy"))
+    assert overtaken_notice(rungs, monday)
+
+
+def test_of_steps_that_fall_on_one_day_the_last_counts_in_whatever_order_they_are_kept() -> None:
+    rules = Ladder((RungRule(+7, (1, 4), Unit.WORKDAY), RungRule(+1, (1,), Unit.WORKDAY)), "T+1")
+    rungs = ladder(rules, DUE, CALENDAR, start=d(2026, 10, 26), through=d(2026, 10, 26))
+    assert [rung.code for rung in rungs] == ["T+1", "T+7", "week/2026-11-02"]
+
+
+@pytest.mark.parametrize(
+    ("code", "step", "cycle", "prefix", "milestone"),
+    [
+        ("T-7", "T-7", "", "", None),
+        ("start", "start", "", "", None),
+        ("M03/T-2w", "T-2w", "M03", "", None),
+        ("2026-10-30/T+1", "T+1", "", "2026-10-30", None),
+        ("2026-10-30/M09/T+1", "T+1", "M09", "2026-10-30", None),
+        ("2026-10-30/start", "start", "", "2026-10-30", None),
+        ("by/2026-06-30/T-1", "T-1", "", "", d(2026, 6, 30)),
+        ("week/2026-11-30", "week", "", "", None),
+        ("press/2026-11-30", "press", "", "", None),
+        ("stale_week/2026-11-30", "stale_week", "", "", None),
+        ("stale/T01-E1/2026-06-01", "stale", "", "", None),
+        ("soon_stale/T-1/2026-06-01", "soon_stale", "", "", None),
+        ("", "", "", "", None),
+    ],
+)
+def test_the_code_of_a_rung_is_read_from_its_end(
+    code: str, step: str, cycle: str, prefix: str, milestone: d | None
+) -> None:
+    assert read_rung(code) == RungName(step, cycle, prefix, milestone)
+    assert plain_rung(code) == step
 
 
 def test_codes_of_an_inner_cycle_carry_its_name_but_the_weekly_ones() -> None:

@@ -16,6 +16,7 @@ from tracker.domain.facts import (
     DeadlineKind,
     EvidenceState,
     IndicatorFacts,
+    LadderKind,
     Light,
     ObligationFacts,
     ObligationState,
@@ -150,6 +151,38 @@ def test_the_december_ledger_is_not_late_on_new_years_day() -> None:
     waiting = on(d(2027, 1, 1), facts)
     assert (waiting.light, waiting.state, waiting.insufficient) == (Light.YELLOW, PeriodState.IN_PROGRESS, ())
     assert on(d(2027, 1, 9), facts).state is PeriodState.OVERDUE
+
+
+def test_an_event_registered_on_a_day_off_is_looked_at_on_the_workday_of_its_first_step() -> None:
+    saturday, monday = d(2026, 11, 21), d(2026, 11, 23)
+    facts = period(
+        MINUTES, start=saturday, climbs_from=saturday, due=d(2026, 12, 7), overdue_after=d(2026, 12, 7),
+        kind=DeadlineKind.EVENT, ladder=LadderKind.EVENT_SHORT,
+    )  # fmt: skip
+    owed = replace(facts.obligations[0], due=facts.due)
+    assert on(saturday, replace(facts, obligations=(owed,))).next_attention == monday
+
+
+def test_an_extension_moves_the_periods_own_deadline_and_no_other() -> None:
+    parts = ledger(1, 8, d(2026, 9, 7)), ledger(2, 9, d(2026, 10, 20))
+    facts = year(
+        *parts, kind=DeadlineKind.QUARTERLY, due=d(2026, 10, 20), prefix="2026-10-20", climbs_from=d(2026, 10, 10),
+        milestones=(d(2026, 10, 15),),
+    )  # fmt: skip
+    assert on(d(2026, 10, 12), facts).deadlines == (
+        OpenDeadline("M08", LadderKind.MONTHLY, d(2026, 9, 7)),
+        OpenDeadline("2026-10-20", LadderKind.QUARTERLY, d(2026, 10, 20), start=d(2026, 10, 10)),
+        OpenDeadline("by/2026-10-15", LadderKind.QUARTERLY, d(2026, 10, 15), milestone=True),
+    )
+
+
+def test_stale_material_is_no_reason_to_look_each_week_at_what_is_waived() -> None:
+    old = version(obligation_ids=frozenset({99}), covered_from=d(2026, 4, 1), covered_to=d(2026, 6, 30))
+    facts = period(LEDGER, old)
+    open_, waived = on(d(2026, 11, 18), facts), on(d(2026, 11, 18), replace(facts, waived=True))
+    assert open_.obligations[0].stale_reasons
+    assert open_.next_attention == d(2026, 11, 23)
+    assert waived.next_attention is None
 
 
 def test_a_monthly_part_of_a_year_is_yellow_a_week_ahead_not_two() -> None:

@@ -1,6 +1,6 @@
 """Starts the whole product on one machine and keeps it running; ends when told to, and everything with it.
 
-    python -m tracker.adapters.embedded.supervisor [--data DIR] [--port N] [--no-demo]
+    python -m tracker.adapters.embedded.supervisor [--data DIR] [--port N] [--no-demo] [--json]
 
 Order: S3 store, Redis and mailbox together; then schema, bucket and (in the
 demo) sample data; then web, worker and beat together. A server that the
@@ -9,6 +9,7 @@ used instead of ours. A child that dies is started again, later each time.
 """
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any, TextIO
 
 from tracker import config
 from tracker.adapters.embedded import bucket, install, mailsink, seaweed, valkey
@@ -38,6 +40,8 @@ from tracker.adapters.embedded.process import (
 BACKOFF = (1, 2, 5, 10, 30, 60)  # seconds before the first, second, … new start of a child
 STEADY = 60  # seconds after which a child counts as healthy again
 START_LIMIT = 120  # seconds until the first page must be there
+ACCOUNTS = "accounts.txt"  # the demo's, with their passwords: tracker/demo.py writes it
+NAMED = 13  # accounts of the demo that the terminal lists: one of each role; all of them stand in the file
 
 
 class Refused(Exception):
@@ -65,7 +69,12 @@ def say(text: str) -> None:
 class Supervisor:
     """The children of one installation."""
 
-    def __init__(self, data: Path, inst: install.Install, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, data: Path, inst: install.Install, env: Mapping[str, str], machine: TextIO | None = None
+    ) -> None:
+        """`machine`: gets one line of JSON when everything runs, instead of the words for people."""
+        self.machine = machine
+        self.first_words: list[str] = []  # of `init`: the code of a new installation
         self.data = data
         self.install = inst
         self.logs = data / "logs"
@@ -128,7 +137,8 @@ class Supervisor:
             raise DidNotStart("\n".join(["tracker init failed:", *tail]))
         elif process.stdout is not None:
             # Few lines: the code of a new installation, a password that is shown once.
-            for line in process.stdout.read().decode("utf-8", "replace").splitlines():
+            self.first_words = process.stdout.read().decode("utf-8", "replace").splitlines()
+            for line in self.first_words:
                 say(line)
         if process.stdout is not None:
             process.stdout.close()
@@ -137,8 +147,7 @@ class Supervisor:
         """Web, worker and beat, all at once."""
         python = sys.executable
         web = [python, "-m", "gunicorn", "--bind", f"{self.env['TRACKER_HOST']}:{self.install.port}"]
-        web += ["--worker-class", "gthread", "--workers", "1", "--threads", "8", "--timeout", "120"]
-        web += ["--graceful-timeout", "5", "--no-control-socket", "--error-logfile", "-", "tracker.wsgi:app()"]
+        web += ["-c", "python:tracker.serving", "--graceful-timeout", "5", "--error-logfile", "-", "tracker.wsgi:app()"]
         celery = [python, "-m", "celery", "-A", "workers.celery_app"]
         worker = [*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"]
         worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -176,8 +185,7 @@ class Supervisor:
                 self.look_after_children()
                 time.sleep(0.5)
         except DidNotStart as error:
-            say(f"启动失败 / could not start: {error}")
-            return 1
+            return refuse(f"启动失败 / could not start: {error}", self.machine)
         finally:
             self.stop_all()
         return 0
@@ -209,10 +217,41 @@ class Supervisor:
             child.again_at = now + pause
             say(f"{child.name} 已退出 / ended ({status}); {pause} s → 重启 / restart; {self.log(child.name)}")
 
+    def accounts(self) -> list[dict[str, str]]:
+        """The demo's accounts without their passwords."""
+        try:
+            lines = (self.data / ACCOUNTS).read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return []
+        fields = [line.split("\t") for line in lines]
+        return [{"email": email, "name": name} for email, _password, name in fields]
+
+    def ready(self, seconds: float) -> dict[str, Any]:
+        """What a program wants to know of the running product."""
+        accounts = self.accounts() if self.install.demo else []
+        said = dict(line.split(": ", 1) for line in self.first_words if ": " in line)
+        return {
+            "address": f"http://{self.address()}/", "demo": self.install.demo, "data": str(self.data),
+            "accounts_file": str(self.data / ACCOUNTS) if accounts else None, "accounts": accounts,
+            "mail": str(self.data / "mail") if self.mail is not None else None, "logs": str(self.logs),
+            "seconds": round(seconds, 1), **said,
+        }  # fmt: skip
+
     def greet(self, seconds: float) -> None:
+        if self.machine is not None:
+            self.machine.write(json.dumps(self.ready(seconds), ensure_ascii=False) + "\n")
+            self.machine.flush()
+            return
         say(f"服务地址 / address:  http://{self.address()}/    ({seconds:.1f} s)")
         if self.install.demo:
             say("演示账户在登录页，一键进入 / demo accounts: one click on the login page")
+            accounts = self.accounts()
+            if accounts:
+                say(f"账户和密码 / accounts and passwords: {self.data / ACCOUNTS}")
+            for account in accounts[:NAMED]:
+                say(f"  {account['email']:<32} {account['name']}")
+            if len(accounts) > NAMED:
+                say(f"  另有 {len(accounts) - NAMED} 个部门账户 / {len(accounts) - NAMED} more of departments")
         if self.mail is not None:
             say(f"邮件 / mail: {self.data / 'mail'}")
         say(f"日志 / logs: {self.logs}    Ctrl-C 停止 / stops everything")
@@ -264,22 +303,31 @@ def choose_install(data: Path, *, port: int | None, demo: bool) -> install.Insta
     return inst
 
 
-def up(data: Path, *, port: int | None, demo: bool, env: Mapping[str, str]) -> int:
+def up(data: Path, *, port: int | None, demo: bool, env: Mapping[str, str], machine: TextIO | None = None) -> int:
     """Start and keep everything until told to stop; the exit status: 0 stopped, 1 met a problem."""
     data = data.absolute()
     try:
         with install.lock(data):
             inst = choose_install(data, port=port, demo=demo)
             install.save(data, inst)
-            supervisor = Supervisor(data, inst, env)
+            supervisor = Supervisor(data, inst, env, machine)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, supervisor.ask_to_stop)
             say(f"正在启动 / starting: {data}")
             return supervisor.run()
     except install.InUse:
-        say(f"{data}: 已有一个 tracker up 在运行 / another `tracker up` is running on this folder")
+        trouble = f"{data}: 已有一个 tracker up 在运行 / another `tracker up` is running on this folder"
     except Refused as error:
-        say(str(error))
+        trouble = str(error)
+    return refuse(trouble, machine)
+
+
+def refuse(trouble: str, machine: TextIO | None) -> int:
+    """Says why nothing runs; the exit status."""
+    say(trouble)
+    if machine is not None:
+        machine.write(json.dumps({"error": trouble}, ensure_ascii=False) + "\n")
+        machine.flush()
     return 1
 
 
@@ -288,14 +336,17 @@ def main() -> int:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--port", type=int)
     parser.add_argument("--no-demo", action="store_true")
+    parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    machine = None
+    if given.json:  # what is said to people meanwhile goes elsewhere
+        machine, sys.stdout = sys.stdout, sys.stderr
     try:
         settings = config.load()
     except config.BadSetting as error:
-        say(str(error))
-        return 1
+        return refuse(str(error), machine)
     port = given.port or (settings.port if os.environ.get("TRACKER_PORT") else None)
-    return up(given.data or settings.data, port=port, demo=not given.no_demo, env=os.environ)
+    return up(given.data or settings.data, port=port, demo=not given.no_demo, env=os.environ, machine=machine)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ if (filter) {
   // Defaults do not belong in the address.
   filter.addEventListener('submit', () => {
     for (const field of filter.elements) {
-      if (field.value === '' || (field.name === 'group' && field.value === 'part')) field.disabled = true;
+      if (field.value === '' || (field.name === 'group' && field.value === 'part') || (field.name === 'by' && field.value === 'due')) field.disabled = true;
     }
   });
   window.addEventListener('pageshow', () => { for (const field of filter.elements) field.disabled = false; });

@@ -1,4 +1,4 @@
-// Draws the leaders' page with the vendored ECharts (SVG). A click on a bar opens the rows behind it;
+// Draws the leaders' page with the vendored ECharts (SVG). A click on a bar or a point opens the rows behind it;
 // the same figures stand in tables, for print and for screen readers.
 
 for (const button of document.querySelectorAll('[data-print]')) {
@@ -68,7 +68,8 @@ async function draw() {
     const chart = echarts.init(place, null, { renderer: 'svg' });
     chart.setOption(name === 'departments' ? stacked(data) : trend(data));
     chart.on('click', (event) => {
-      location.assign(name === 'departments' ? data.series[event.seriesIndex].links[event.dataIndex] : data.link);
+      const series = name === 'departments' ? data.series : [data.due, data.complete];
+      location.assign(series[event.seriesIndex].links[event.dataIndex]);
     });
     drawn.push(chart);
   }

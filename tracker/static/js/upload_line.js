@@ -31,13 +31,14 @@ export function sentence(job) {
   const { state, size, sent, meter } = job;
   if (job.held) return words.secret;
   if (state === "going") {
+    if (job.standing && !job.moving.size) return words.busy;
     return fill(words.progress, { done: sizeWords(sent), total: sizeWords(size) }) + left(size - sent, meter.speed);
   }
   if (state === "checking") return words.checking;
   if (state === "paused") return fill(words.paused, { done: sizeWords(sent), total: sizeWords(size) });
   if (state === "retrying") {
     const seconds = Math.max(1, Math.ceil((job.until - performance.now()) / 1000));
-    return `${job.broken} ${navigator.onLine ? fill(words.againIn, { n: seconds }) : words.offline}`;
+    return `${job.trouble} ${navigator.onLine ? fill(words.againIn, { n: seconds }) : words.offline}`;
   }
   return ["failed", "signedOut"].includes(state) ? job.note : words.waiting;
 }

@@ -16,6 +16,7 @@ export class PartsJob extends Job {
   received = new Set();
   moving = new Map(); // number -> bytes sent
   damaged = 0;
+  standing = null; // a timer, while the server has no room
   partSize = 0;
 
   get count() {
@@ -49,7 +50,7 @@ export class PartsJob extends Job {
   }
 
   next() {
-    if (this.busy || this.looking) return null;
+    if (this.busy || this.looking || this.standing) return null;
     if (!this.id) return () => this.alone(() => this.open());
     for (let number = 1; number <= this.count; number += 1) {
       if (!this.received.has(number) && !this.moving.has(number)) return this.part(number);
@@ -67,7 +68,18 @@ export class PartsJob extends Job {
     }
   }
 
+  /** The server has no room for another part just now; what is on its way goes on. */
+  stand(seconds) {
+    clearTimeout(this.standing);
+    this.standing = setTimeout(() => {
+      this.standing = null;
+      queue.pump();
+    }, Math.max(1, seconds) * 1000);
+  }
+
   stop() {
+    clearTimeout(this.standing);
+    this.standing = null;
     this.moving.clear();
     super.stop();
   }
@@ -125,7 +137,15 @@ export class PartsJob extends Job {
       },
     });
     if (!mine()) return;
-    if (await this.well(answer)) this.received.add(number);
+    if (answer.status === 429) {
+      this.moving.delete(number);
+      this.stand(answer.after);
+      return;
+    }
+    if (await this.well(answer)) {
+      this.received.add(number);
+      if (answer.body.max_parallel) queue.limit = answer.body.max_parallel; // fewer while others send, too
+    }
     if (mine()) this.moving.delete(number);
   }
 
@@ -158,8 +178,8 @@ export class PartsJob extends Job {
       else if (over && answer.body?.received && this.state === "checking") this.know({ ...answer.body, id: this.id });
     }
     this.looking = false;
-    if (signal.aborted) return;
-    if (this.state === "checking") this.turnTo("waiting"); // finish is asked again, and answers with the draft
+    // Finish is asked again, and answers with the draft. After a pause that was too short to be noticed here, too.
+    if (!signal.aborted && this.state === "checking") this.turnTo("waiting");
     queue.pump();
   }
 

@@ -6,7 +6,8 @@ const FILES = 3; // files that are begun at a time; the others wait their turn
 const LONGEST = 30; // seconds between two tries
 const PATIENCE = 6; // answers of a server in trouble before a person is asked
 const RUNNING = new Set(["waiting", "going", "checking"]);
-const TROUBLED = new Set([408, 425, 429, 502, 503, 504]);
+const CROWDED = 429; // the server has its hands full: no trouble, and nobody is asked however long it takes
+const TROUBLED = new Set([408, 425, 502, 503, 504]);
 
 export const queue = {
   jobs: [],
@@ -63,6 +64,7 @@ export class Job {
     this.note = "";
     this.mayRetry = false;
     this.tries = 0;
+    this.crowded = false;
     this.meter = new Meter();
     this.stopper = new AbortController();
   }
@@ -79,6 +81,11 @@ export class Job {
   /** Whether closing the page now would lose what has been sent. */
   get atRisk() {
     return RUNNING.has(this.state) || this.state === "retrying";
+  }
+
+  /** What is said while it waits for its next try. */
+  get trouble() {
+    return this.crowded ? words.busy : this.broken;
   }
 
   turnTo(state, note = "") {
@@ -110,15 +117,18 @@ export class Job {
   async well({ status, body, after = 0 }) {
     if (status >= 200 && status < 300 && body) {
       this.tries = 0;
+      this.crowded = false;
       return true;
     }
     if (!RUNNING.has(this.state)) return false; // another request of this file has met the same
+    this.crowded = status === CROWDED;
     if (status === 401 && body?.login) this.signOut(body.login);
     else if (body?.code === "csrf_expired" && !this.renewed) {
       this.renewed = true; // signed in again meanwhile: only the token is old
       if (!(await renew())) this.signOut();
-    } else if (status === 0) this.interrupted();
-    else if (TROUBLED.has(status) || (status >= 500 && this.resumable)) {
+    } else if (status === 0 || status === CROWDED) {
+      this.interrupted(after);
+    } else if (TROUBLED.has(status) || (status >= 500 && this.resumable)) {
       if (this.tries < PATIENCE) this.interrupted(after);
       else this.fail(body?.message ?? words.server, true);
     } else this.refused(status, body);
@@ -137,7 +147,7 @@ export class Job {
     const seconds = Math.max(after, Math.min(LONGEST, this.firstPause * 2 ** (this.tries - 1)));
     this.until = performance.now() + seconds * 1000;
     this.turnTo("retrying");
-    if (this.tries === 1) announce(fill(words.saidBroken, { file: this.file.name }));
+    if (this.tries === 1 && !this.crowded) announce(fill(words.saidBroken, { file: this.file.name }));
     this.timer = setTimeout(() => this.wake(), seconds * 1000);
   }
 

@@ -87,7 +87,11 @@ export async function offerUnfinished(wanted, begin) {
   if (!card) return;
   tidy();
   const answer = await fetch("/uploads", { headers: { Accept: "application/json" } }).catch(() => null);
-  const rows = answer?.ok ? (await answer.json()).uploads.filter(wanted) : [];
+  const all = answer?.ok ? (await answer.json()).uploads : [];
+  const rows = all.filter(wanted);
+  const elsewhere = document.getElementById("unfinished-elsewhere");
+  elsewhere.hidden = all.length === rows.length;
+  elsewhere.firstElementChild.textContent = fill(words.elsewhere, { n: all.length - rows.length });
   const list = card.querySelector(".unfinished-list");
   const count = () => {
     card.hidden = !list.children.length;
