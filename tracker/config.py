@@ -13,7 +13,6 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-
 # Of one web process. A body is read by the thread that serves its request; `tracker.serving` is what gunicorn is told,
 # `tracker.web.reading` keeps a quarter of them for pages (decision 0006).
 WEB_THREADS = 32

@@ -434,7 +434,7 @@ def upgrade() -> None:
     op.create_index("ix_audit_event_at", "audit_event", ["at", "seq"], unique=False)
     protect_log()
 
-    # Replaced plans, drafts after a return and void proofs are judged otherwise now: the next sweep looks at everything.
+    # Replaced plans, drafts after a return and void proofs are judged otherwise now: the next sweep looks at all.
     task = sa.table("task", sa.column("id", sa.Integer), sa.column("active", sa.Boolean))
     period = sa.table(
         "period", sa.column("task_id", sa.Integer), sa.column("next_attention_at", sa.DateTime(timezone=True))

@@ -241,10 +241,6 @@ class Laptop:
         speeds = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": upload}
         self._page.send("Network.emulateNetworkConditions", speeds)
 
-    def lid(self, state: str) -> None:
-        """frozen, active"""
-        self._page.send("Page.setWebLifecycleState", {"state": state})
-
 
 PACE = re.compile(r"^([\d.]+) MB / 26\.0 MB · ([\d.]+) MB/秒 · 剩余 (\d+) 秒$")
 
@@ -267,7 +263,7 @@ def test_a_line_says_how_fast_it_goes_and_how_long_it_takes(page: Page, slot: st
     percent = page.locator(f"{slot} .going .percent")
     expect(percent).to_have_text(re.compile(r"^\d+%$"))
     laptop.speed(-1)
-    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip")
+    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip", timeout=60_000)
 
 
 def test_a_laptop_that_slept_goes_on_by_itself(
@@ -286,20 +282,15 @@ def test_a_laptop_that_slept_goes_on_by_itself(
     let(page, 1)
     page.set_input_files(f"{slot} .drop input[multiple]", str(recording))
     arrived(page, 1)
-    # The lid closes on parts that are on their way: the line falls silent without a word, the page stands still.
+    # The lid closes on parts that are on their way: the line falls silent without a word to anybody. (Chromium does not
+    # freeze a page that is shown; the clock that jumps is what the page meets when the lid opens.)
     laptop = Laptop(page)
     laptop.speed(1)
     let(page, ALL)
-    page.evaluate(
-        "for (const name of ['freeze', 'resume']) document.addEventListener(name, () => (window[name] = true))"
-    )
-    laptop.lid("frozen")
-    laptop.lid("active")
-    page.wait_for_function("window.freeze && window.resume")
     page.clock.fast_forward("20:00")  # it is much later all of a sudden
     expect(page.locator(f"{slot} .going")).to_contain_text("秒后自动重试")
     laptop.speed(-1)
-    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip")
+    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip", timeout=60_000)
     assert sorted(arrived(page, 4)) == [1, 2, 3, 4], "a part that had arrived was sent again"
     session.rollback()
     with recording.open("rb") as file:
@@ -327,7 +318,7 @@ def test_a_short_pause_while_the_server_checks_is_not_the_end(page: Page, slot: 
         document.querySelector("#upload-all .all-pause").click();
         document.querySelector("#upload-all .all-go").click();
     }""")
-    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip")
+    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip", timeout=60_000)
     assert len(asked) == 2
 
 
@@ -344,7 +335,7 @@ def test_a_server_with_its_hands_full_is_asked_again(
     let(page, ALL)
     expect(page.locator(f"{slot} .going")).to_contain_text("服务器正在接收很多文件")
     monkeypatch.setattr(reading, "places", reading.Places(1))  # one part at a time, whoever asks
-    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip")
+    expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip", timeout=60_000)
     assert sorted(arrived(page, 4)) == [1, 2, 3, 4]
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
 from tracker.adapters.embedded import seaweed
+from tracker.adapters.embedded.process import find_program
 from tracker.adapters.objects import MinioStore
 from tracker.config import StoreSettings
 from tracker.models import Blob, Version
@@ -35,10 +36,10 @@ class Narrow:
         self.folder, self.disk = folder, subprocess.Popen([*FENCE, "sh", "-c", mount], stdout=subprocess.PIPE)
         assert self.disk.stdout is not None
         assert self.disk.stdout.readline() == b"there\n", "no file system of its own is permitted here"
-        wrapper, weed = folder / "weed", seaweed.find_program("weed")
+        wrapper, weed = folder / "weed", find_program("weed")
         wrapper.write_text(f'#!/bin/sh\nexec {" ".join(self._enter())} {weed} "$@"\n')
         wrapper.chmod(0o755)
-        patch.setattr(seaweed, "find_program", lambda _: str(wrapper))
+        patch.setattr("tracker.adapters.embedded.seaweed.find_program", lambda _: str(wrapper))
         self.handle = seaweed.start(folder)
         self.store = MinioStore(StoreSettings(self.handle.endpoint, self.handle.access, self.handle.secret))
 

@@ -141,7 +141,7 @@ def test_the_system_says_what_is_missing(session: Session, office: OfficeKit) ->
 
 
 def an_event_over_the_holiday(session: Session, office: OfficeKit) -> Period:
-    """Fifteen days from 17 September end in the October holiday: reminders aim at 30 September, the law at 8 October."""
+    """Fifteen days from 17 September end in the October holiday: reminders aim at 30 September, the law at 8 Oct."""
     begin(session, date(2026, 7, 1))
     received = date(2026, 9, 17)
     period = give.event(session, office, "津复〔2026〕9号", at(received, 9), received, 15, "day").period

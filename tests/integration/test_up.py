@@ -122,6 +122,7 @@ def test_the_second_start_is_quick_and_small_and_everything_answers(running: Run
 
 
 def test_the_accounts_are_named_where_it_starts(running: Running) -> None:
+    wait_for(lambda: "Ctrl-C" in running.printed(), 5)
     printed = running.printed()
     assert str(running.data / "accounts.txt") in printed
     assert "fzb-shenhe1@demo.example" in printed

@@ -1,0 +1,47 @@
+"""Chinese punctuation belongs into sentences that are translated, or into helpers that know the language."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_babel import Babel, force_locale
+
+from tracker.web.filters import bracketed, clauses, headed, listed
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "tracker" / "templates"
+SIGNS = re.compile("[，、；：（）。「」]")
+# Comments, translated sentences, and what only a Chinese page shows: numerals of parts.
+SAID = re.compile(
+    r"""\{\#.*?\#\}|_\(\s*'(?:[^'\\]|\\.)*'|_\(\s*"(?:[^"\\]|\\.)*\"|no_zh\ ~\ '、'\ if\ not\ english|\{\{\ [\w.]+no_zh\ \}\}、""",
+    re.VERBOSE | re.DOTALL,
+)
+# A message as a robot gets it, and the name of a department without its remark.
+AS_THEY_ARE = ("【法治任务】逾期2项（2026-10-13）", "partition('（')")
+
+
+def test_no_template_joins_words_by_itself() -> None:
+    found = []
+    for path in sorted(TEMPLATES.rglob("*.html")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            rest = SAID.sub("", line)
+            for known in AS_THEY_ARE:
+                rest = rest.replace(known, "")
+            if SIGNS.search(rest):
+                found.append(f"{path.relative_to(TEMPLATES)}:{number}: {rest.strip()[:120]}")
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("zh", ["T01、T02", "一；二", "台账：十月.pdf", "台账（十月）"]),
+        ("en", ["T01, T02", "一; 二", "台账: 十月.pdf", "台账 (十月)"]),
+    ],
+)
+def test_the_helpers_know_the_language(locale: str, said: list[str]) -> None:
+    app = Flask("tracker", static_folder=None)
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TEMPLATES.parent / "translations")
+    Babel(app)
+    with app.test_request_context(), force_locale(locale):
+        assert [listed(["T01", "T02"]), clauses("一二"), headed("台账", "十月.pdf"), "台账" + bracketed("十月")] == said
