@@ -229,8 +229,8 @@ def test_a_file_that_the_browser_remembers_goes_on_with_one_click(page: Page, sl
     assert [first, *arrived(page, 1)] in ([1, 2], [2, 1])
 
 
-class Laptop:
-    """What the machine does around a page."""
+class Wire:
+    """The line of one page, as slow as the test wants it."""
 
     def __init__(self, page: Page) -> None:
         self._page = page.context.new_cdp_session(page)
@@ -248,8 +248,8 @@ PACE = re.compile(r"^([\d.]+) MB / 26\.0 MB · ([\d.]+) MB/秒 · 剩余 (\d+) �
 def test_a_line_says_how_fast_it_goes_and_how_long_it_takes(page: Page, slot: str, tmp_path: Path) -> None:
     recording = tmp_path / "录像.zip"
     recording.write_bytes(archive(26 * MB))
-    laptop = Laptop(page)
-    laptop.speed(2 * MB)
+    wire = Wire(page)
+    wire.speed(2 * MB)
     page.set_input_files(f"{slot} .drop input[multiple]", str(recording))
     told = page.locator(f"{slot} .going .told")
     expect(told).to_have_text(PACE)
@@ -262,7 +262,7 @@ def test_a_line_says_how_fast_it_goes_and_how_long_it_takes(page: Page, slot: st
     assert abs(left - (26 - done) / speed) <= 0.1 * left + 1
     percent = page.locator(f"{slot} .going .percent")
     expect(percent).to_have_text(re.compile(r"^\d+%$"))
-    laptop.speed(-1)
+    wire.speed(-1)
     expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip", timeout=60_000)
 
 
@@ -284,12 +284,12 @@ def test_a_laptop_that_slept_goes_on_by_itself(
     arrived(page, 1)
     # The lid closes on parts that are on their way: the line falls silent without a word to anybody. (Chromium does not
     # freeze a page that is shown; the clock that jumps is what the page meets when the lid opens.)
-    laptop = Laptop(page)
-    laptop.speed(1)
+    wire = Wire(page)
+    wire.speed(1)
     let(page, ALL)
     page.clock.fast_forward("20:00")  # it is much later all of a sudden
     expect(page.locator(f"{slot} .going")).to_contain_text("秒后自动重试")
-    laptop.speed(-1)
+    wire.speed(-1)
     expect(page.locator(f"{slot} [data-draft]")).to_contain_text("录像.zip", timeout=60_000)
     assert sorted(arrived(page, 4)) == [1, 2, 3, 4], "a part that had arrived was sent again"
     session.rollback()

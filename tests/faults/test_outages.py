@@ -228,7 +228,7 @@ def test_what_was_done_meanwhile_is_not_told(rounds: Rounds, store: ObjectStore)
         told = sent.all()
     assert {row[0] for row in told} <= {"weekly", "accepted", "decided", "notice"}
     # The draft of a waived period fell, and its author hears of it.
-    fell = {(row[1], row[2].split("/")[2]) for row in told if row[0] == "notice"}
+    fell = {(row[1], str(row[2]).split("/")[2]) for row in told if row[0] == "notice"}
     assert fell == {(torn.kit.users["legal_head"], "cancelled")}
     subjects = [str(mail["Subject"]) for mail in mails(torn.sink)]
     assert not [said for said in subjects if any(word in said for word in ("逾期", "待补", "临期"))]

@@ -188,6 +188,22 @@ def test_what_came_after_the_draft_is_not_pressed_for(
     assert f"/notices/{key}" not in by_reader.get("deputy@office.example", "")
 
 
+def test_an_extension_calls_off_the_draft_for_the_old_deadline(session: Session, office: OfficeKit) -> None:
+    begin(session, date(2026, 11, 1))
+    until = date(2026, 11, 30)
+    asked = asking.extension(session, office, october(session, office), until, at(date(2026, 11, 5), 9)).id
+    session.commit()
+    night(session, date(2026, 11, 18))
+    notice = session.scalars(select(Notice).where(Notice.period_id == october(session, office).id)).one()
+    assert notice.state == "draft"
+    asking.decided(session, office, session.get_one(Request, asked), at(date(2026, 11, 18), 9))
+    assert (notice.state, notice.steps[-1].text) == ("cancelled", "期限已延长，不必再督办。")
+    session.commit()
+    night(session, date(2026, 12, 9))  # seven workdays after the new one
+    found = session.scalars(select(Notice).where(Notice.period_id == october(session, office).id)).all()
+    assert sorted(one.state for one in found) == ["cancelled", "draft"]
+
+
 def test_what_is_lost_again_is_drafted_again(session: Session, office: OfficeKit, store: ObjectStore) -> None:
     first = the_draft(session, office).id
     version = fill(session, office, store, at(date(2026, 11, 18), 9))

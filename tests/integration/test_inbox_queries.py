@@ -10,6 +10,7 @@ from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
 from tracker.models import Notice, Outbox, Period
 from tracker.queries.inbox import COUNTED, glance, read_inbox
+from tracker.services.telling import remind
 
 TODAY = FROZEN.date()
 
@@ -50,3 +51,20 @@ def test_one_statement_for_count_and_urgent(session: Session, engine: Engine, of
     news, further = read_inbox(session, contact.id)
     assert further == news[-1].id
     assert {row.link for row in news} == {"/tasks/2026/T01?period=Q3"}
+
+
+def test_a_step_before_the_laws_last_day_is_not_called_late(session: Session, office: OfficeKit) -> None:
+    event = Period(
+        office_id=office.office_id, task_id=office.period(session, "T05", "Y").task_id, plan_year=2026,
+        period_no="E001", start=TODAY, end=TODAY, due=TODAY, overdue_after=TODAY + timedelta(3),
+    )  # fmt: skip
+    session.add(event)
+    session.flush()
+    contact = [office.user(session, "contact")]
+    for workdays in (1, 2, 3, 4):
+        remind(
+            session, contact, office_id=office.office_id, rung=f"T+{workdays}", owed_on=TODAY + timedelta(workdays),
+            kind="reminder", now=FROZEN, period_id=event.id,
+        )  # fmt: skip
+    news, _ = read_inbox(session, contact[0].id)
+    assert [row.rung for row in news] == ["T+4", "", "", ""]

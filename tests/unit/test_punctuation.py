@@ -13,7 +13,10 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "tracker" / "templates"
 SIGNS = re.compile("[，、；：（）。「」]")
 # Comments, translated sentences, and what only a Chinese page shows: numerals of parts.
 SAID = re.compile(
-    r"""\{\#.*?\#\}|_\(\s*'(?:[^'\\]|\\.)*'|_\(\s*"(?:[^"\\]|\\.)*\"|no_zh\ ~\ '、'\ if\ not\ english|\{\{\ [\w.]+no_zh\ \}\}、""",
+    r"""
+    \{\#.*?\#\} | _\(\s*'(?:[^'\\]|\\.)*' | _\(\s*"(?:[^"\\]|\\.)*"
+    | (?:no_zh|part_no)\ ~\ '、'\ if\ not\ (?:english|is_english\(\)) | \{\{\ [\w.]+no_zh\ \}\}、
+    """,
     re.VERBOSE | re.DOTALL,
 )
 # A message as a robot gets it, and the name of a department without its remark.

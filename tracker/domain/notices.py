@@ -111,6 +111,7 @@ def problem_text(pieces: Iterable[OpenPiece], insufficient: Iterable[str] = ()) 
 # Why a draft of the system fell by itself; they stand in the notice's history, which is Chinese as the notice is.
 SETTLED_TEXT = "材料已齐，不必再督办。"
 WAIVED_TEXT = "本期已免报，不必再督办。"
+EXTENDED_TEXT = "期限已延长，不必再督办。"
 
 
 def stage(state: str, *, waived: bool) -> str:

@@ -3,7 +3,7 @@
 What the legal office does with a feedback is in `notice_checks`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -177,29 +177,31 @@ def draft_by_system(session: Session, period: Period, due: date, *, now: datetim
     return notice
 
 
-def drop_draft(session: Session, period: Period, *, now: datetime) -> None:
-    """The system's draft that nobody has signed falls once nothing is asked of its period any more.
+def drop_draft(
+    session: Session, period: Period, *, now: datetime, reason: str = SETTLED_TEXT, of: Collection[date] = ()
+) -> None:  # fmt: skip
+    """The system's draft that nobody has signed falls once nothing is asked any more of what it was drafted for.
 
-    What somebody drafted by hand stays: he may have had other reasons.
+    What somebody drafted by hand stays: he may have had other reasons. `of`: only a draft for one of these deadlines.
     """
-    notice = session.scalar(
+    draft = (
         select(Notice)
         .where(Notice.open_period_id == period.id, Notice.state == NoticeState.DRAFT.value)
         .where(Notice.drafted_by_id.is_(None))
-        .with_for_update()
-        .execution_options(populate_existing=True)
     )
+    if of:
+        draft = draft.where(Notice.original_due.in_(of))
+    notice = session.scalar(draft.with_for_update().execution_options(populate_existing=True))
     if notice is None:
         return
     move(session, notice, NoticeState.CANCELLED, open_period_id=None, closed_at=now)
-    reason = WAIVED_TEXT if period.waived else SETTLED_TEXT
     step = note(session, notice, "cancelled", actor=None, now=now, text=reason)
     tell_of(session, notice, step, ("legal",))
 
 
 def settle_waived(session: Session, period: Period, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> None:
     """Nothing is asked of the period any more: its notice's clocks stand, and the legal office may close it."""
-    drop_draft(session, period, now=now)
+    drop_draft(session, period, now=now, reason=WAIVED_TEXT)
     notice = session.scalar(
         select(Notice)
         .where(Notice.open_period_id == period.id, Notice.state != NoticeState.DRAFT.value)

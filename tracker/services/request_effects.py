@@ -9,14 +9,16 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
 from tracker.domain.events import dated_between
+from tracker.domain.notices import EXTENDED_TEXT
 from tracker.domain.requests import RequestKind, check_new_owner, check_open, check_zero_report
 from tracker.errors import Conflict, InvalidInput, NotFound
 from tracker.models import Clock, Delegation, Department, Obligation, Ownership, Period, Request, Task, User
 from tracker.queries.calendar import load_calendar
 from tracker.queries.delegations import overlapping
+from tracker.queries.notices import last_day
 from tracker.queries.requests import obligation_view, period_view
 from tracker.services.assessment import reassess
-from tracker.services.notices import settle_waived
+from tracker.services.notices import drop_draft, settle_waived
 
 
 def apply(session: Session, request: Request, *, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def apply(session: Session, request: Request, *, now: datetime, zone: ZoneInfo) 
     today = local_date(now, zone)
     match RequestKind(request.kind):
         case RequestKind.EXTENSION:
-            changed = _extend(session, request)
+            changed = _extend(session, request, now, today)
         case RequestKind.WAIVER:
             changed = _waive(session, request, now, zone)
         case RequestKind.ZERO_REPORT:
@@ -45,7 +47,7 @@ def _period(session: Session, request: Request) -> Period:
     return session.get_one(Period, request.period_id, with_for_update=True, populate_existing=True)
 
 
-def _extend(session: Session, request: Request) -> dict[str, Any]:
+def _extend(session: Session, request: Request, now: datetime, today: date) -> dict[str, Any]:
     """The first deadline stays visible; what falls due with the period moves along with it."""
     period, calendar = _period(session, request), load_calendar(session)
     view = period_view(session, period)
@@ -55,6 +57,7 @@ def _extend(session: Session, request: Request) -> dict[str, Any]:
     due = calendar.prev_workday(wanted) if view.statutory else wanted
     if due <= before and not view.statutory:
         raise Conflict("extension_overtaken", due=before)
+    drafted_for = {before, last_day(period, before)}
     period.original_due = period.original_due or before
     period.due = period.extended_to = due
     if view.statutory:
@@ -69,6 +72,9 @@ def _extend(session: Session, request: Request) -> dict[str, Any]:
     for obligation in period.obligations:
         if obligation.due == before:
             obligation.due = due
+    session.flush()
+    if last_day(period, due) >= today:
+        drop_draft(session, period, now=now, reason=EXTENDED_TEXT, of=drafted_for)
     return {"before": {"due": before}, "after": {"due": due}}
 
 

@@ -19,6 +19,7 @@ from tracker.domain.calendar import WorkCalendar, local_date
 from tracker.domain.clocks import LADDER_OF, ClockKind, round_of
 from tracker.domain.escalation import legal_departments
 from tracker.domain.facts import LadderKind, OpenDeadline, PeriodVerdict, Rung
+from tracker.domain.notices import SETTLED_TEXT, WAIVED_TEXT
 from tracker.domain.reminders import (
     Ladder,
     deadline_rungs,
@@ -158,7 +159,8 @@ def _sweep_period(this: _Pass, period_id: int) -> None:
         result.reminders_created += _remind(this, period, period.task, verdict)
         result.reminders_created += _tell_of_stale(this, period, period.task, verdict)
     if verdict.fulfilled or period.waived:
-        notices.drop_draft(this.session, period, now=this.now)
+        reason = WAIVED_TEXT if period.waived else SETTLED_TEXT
+        notices.drop_draft(this.session, period, now=this.now, reason=reason)
 
 
 def _remind(this: _Pass, period: Period, task: Task, verdict: PeriodVerdict) -> int:

@@ -176,7 +176,8 @@ ALLOWED = {
     ("draft", "submitted"), ("draft", "withdrawn"), ("submitted", "withdrawn"), ("submitted", "accepted"),
     ("submitted", "returned"), ("submitted", "rejected"), ("accepted", "superseded"), ("accepted", "voided"),
     ("accepted", "damaged"), ("accepted", "archived"), ("returned", "archived"), ("rejected", "archived"),
-    ("superseded", "damaged"), ("superseded", "archived"), ("damaged", "accepted"), ("damaged", "voided"),
+    ("superseded", "damaged"), ("superseded", "archived"), ("archived", "damaged"), ("damaged", "accepted"),
+    ("damaged", "superseded"), ("damaged", "archived"), ("damaged", "voided"),
 }  # fmt: skip
 
 

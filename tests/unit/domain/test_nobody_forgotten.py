@@ -292,7 +292,7 @@ def planned(draw: st.DrawFn, number: int, calendar: WorkCalendar) -> PeriodFacts
     rule = DeadlineRule(kind, dues, milestones=tuple(dates), lag=SUBMIT_LAG[kind])
     plans = plan_periods(rule, 2026, calendar)
     chosen = draw(st.sampled_from([plan for plan in plans if plan.start <= LAST and plan.due >= FIRST]))
-    owed = []
+    owed: list[ObligationFacts] = []
     for slot in draw(st.lists(SLOTS, min_size=1, max_size=2, unique_by=lambda slot: slot.code)):
         wanted = sorted(plan_obligations(rule, slot, plans, 2026, calendar), key=lambda plan: plan.end)
         for plan, after in zip(wanted, [*wanted[1:], None], strict=False):
@@ -327,7 +327,7 @@ def registered(draw: st.DrawFn, number: int, calendar: WorkCalendar) -> PeriodFa
 @st.composite
 def items(draw: st.DrawFn, number: int, calendar: WorkCalendar) -> Item:
     plan = draw(st.one_of(planned(number, calendar), planned(number, calendar), registered(number, calendar)))
-    handings = []
+    handings: list[Handing] = []
     for owed in plan.obligations if draw(st.booleans()) else ():
         for _file in range(draw(st.integers(0, owed.min_count))):
             on = draw(st.sampled_from(DAYS))
