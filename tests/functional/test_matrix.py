@@ -21,7 +21,7 @@ from tests.support.clock import FROZEN
 from tests.support.databases import Database, SqliteTemplates
 from tests.support.office import PEOPLE, OfficeKit, add_person, build, prepare_empty
 from tracker.domain.permissions import Role
-from tracker.models import Delegation, Digest, Indicator, Office, Outbox, User
+from tracker.models import Delegation, Digest, Indicator, Office, Outbox, TimeStamp, User
 from tracker.ports import ObjectStore
 from tracker.services import custody_locks, drills, removals, signing, uploads
 
@@ -271,7 +271,14 @@ TABLE: dict[str, Rule] = {
 }
 
 # Paths that belong to somebody's office: another office's people must not even learn that they exist.
-OF_AN_OFFICE = [*sorted(name for name, rule in TABLE.items() if "{" in rule.path and not rule.public), "task.page"]
+OF_AN_OFFICE = [
+    *sorted(
+        name
+        for name, rule in TABLE.items()
+        if "{" in rule.path and not rule.public and "{stamp}" not in rule.path  # the log is the whole installation's
+    ),
+    "task.page",
+]
 
 
 @dataclass(frozen=True)
@@ -310,6 +317,7 @@ class Things:
     upload: str  # begun by the contact of zzxf
     filed: int  # has its archival number
     volume: int  # in which it lies
+    stamp: int  # over the log, which is the whole installation's
 
     def path(self, rule: Rule) -> str:
         return rule.path.format(**self.__dict__)
@@ -427,6 +435,14 @@ def _begun(session: Session, office: OfficeKit, store: ObjectStore, obligation_i
     ).id  # fmt: skip
 
 
+def _stamped(session: Session) -> int:
+    row = TimeStamp(subject="audit", subject_id=1, digest="0" * 64, token=b"0", authority="x", stamped_at=FROZEN,
+                    created_at=FROZEN)  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row.id
+
+
 def _make(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
     october = office.obligation(session, "T01-E3", "M10")
     submitted = acts.submitted(session, office, october, acts.received(store, files.pdf("a")), FROZEN)
@@ -443,7 +459,7 @@ def _make(session: Session, office: OfficeKit, store: ObjectStore) -> Things:
         channel=telling.add(session, office, FROZEN, "sysadmin", "webhook", "http://127.0.0.1:1/", "zzxf").id,
         feed=telling.feed(session, office, "contact", FROZEN),
         news=_news(session, office), mail=_mail(session, office), **_noticed(session, office),
-        drill=_drilled(session, office), blob=accepted.blob_id or 0,
+        drill=_drilled(session, office), blob=accepted.blob_id or 0, stamp=_stamped(session),
         hold=custody_locks.place_hold(
             session, actor=office.actor(session, "legal_head"), plan_year=2026, task_codes=["T02"], reason="检查",
             now=FROZEN,

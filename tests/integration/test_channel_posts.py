@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -139,7 +140,7 @@ def test_what_is_for_information_does_not_use_up_the_days_message(
     add(session, due)
     session.execute(update(Outbox).values(settled_at=at(DAY, 0, 20), outcome="moot"))
     period_id = due.period(session, "T01", "Q3").id
-    about = {"office_id": due.office_id, "recipient_id": due.users["contact"], "period_id": period_id}
+    about: dict[str, Any] = {"office_id": due.office_id, "recipient_id": due.users["contact"], "period_id": period_id}
     tell(session, kind="accepted", now=at(DAY, 8, 35), **about)
     session.commit()
     assert post(app, session, server, at(DAY)) == ChannelResult()

@@ -1,5 +1,6 @@
 """规则参数 from the form's values to the dates, lights and rights of the office, on both databases."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
@@ -87,14 +88,15 @@ def test_the_head_submits_where_the_office_wants_it(session: Session, office: Of
     errors = refused.value.data["errors"]
     assert isinstance(errors, dict)
     assert errors[draft.id].code == "head_submits"
-    for act in (
+    denied: tuple[Callable[[], object], ...] = (
         lambda: evidence.declare_continuation(
             session, actor=contact, version_id=standing.id, obligation_id=plan.id, reason="仍有效", now=FROZEN
         ),
         lambda: correct_dates(
             session, actor=contact, version_id=standing.id, dates=Corrected(plan.start), reason="错", now=FROZEN
         ),
-    ):
+    )
+    for act in denied:
         with pytest.raises(Forbidden) as forbidden:
             act()
         assert forbidden.value.code == "head_submits"

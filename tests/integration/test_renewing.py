@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from tests.support.clock import FROZEN as NOW
@@ -17,6 +17,8 @@ from tracker.errors import Unavailable
 from tracker.models import AuditEvent, Blob, Finding, Hold, HoldBlob, Version
 from tracker.ports import ObjectStore, StoredObject
 from tracker.services import custody_check, removals, renewing
+from tracker.web import files
+from tracker.web.sending import Wrong
 
 LATER = NOW + timedelta(days=3)
 GOOD = b"%PDF-1.4 ledger"
@@ -114,3 +116,19 @@ def test_the_spoilt_object_is_known_and_goes_with_a_removal(
     # What two persons took out does not come in again by this door.
     renewing.renew(session, stored=stored, spoilt=None, now=LATER)
     assert session.get_one(Blob, spoilt.blob_id).condition == "removed"
+
+
+def test_whoever_was_still_reading_the_old_object_accuses_nobody(
+    session: Session, engine: Engine, spoilt: Version, store: FolderStore
+) -> None:
+    stored, blob_id = fresh(store), spoilt.blob_id or 0
+    old = session.get_one(Blob, blob_id).object_key
+    renewing.renew(session, stored=stored, spoilt=renewing.look(session, store, stored), now=LATER)
+    session.commit()
+    files._report(engine, LATER, blob_id, old, stored.sha256, stored.size, Wrong("missing"))
+    session.expire_all()
+    assert session.get_one(Blob, blob_id).condition == "intact"
+    session.rollback()
+    files._report(engine, LATER, blob_id, stored.key, stored.sha256, stored.size, Wrong("missing"))
+    session.expire_all()
+    assert session.get_one(Blob, blob_id).condition == "missing"

@@ -110,7 +110,10 @@ def test_old_rungs_are_cancelled_and_the_new_deadline_is_climbed_anew(session: S
             seen.setdefault(rung, day)
         day += timedelta(1)
     new = {rung: on for rung, on in seen.items() if rung not in climbed}
-    assert all(rung.startswith("2026-10-30/") for rung in new)  # nothing of 13 October any more
+    # Nothing of 13 October any more; the months inside the quarter have deadlines of their own, which nobody moved.
+    own = {rung for rung in new if not rung.startswith(("M07/", "M08/", "M09/", "week/"))}
+    assert own
+    assert all(rung.startswith("2026-10-30/") for rung in own)
     assert new["2026-10-30/T-7"] == date(2026, 10, 23)
     assert new["2026-10-30/T+1"] == date(2026, 11, 2)
     session.expire_all()
