@@ -18,7 +18,7 @@ SPELT = {
     "request.{act}": [state.value for state in RequestState if state is not RequestState.OPEN] + ["asked"],
     "evidence.{verdict}": ["accepted", "returned", "rejected"],
     "custody.{kind}": ["changed", "missing"],
-    "custody.{resolution}": ["healed", "returned"],
+    "custody.{resolution}": ["healed", "renewed", "returned"],
     "{kind}.failed": ["backup", "drill"],
     "{kind}.made": ["backup", "drill"],
 }
