@@ -1,12 +1,13 @@
 """Dates, names and sizes as people say them, in the language of the request; for templates and mails alike."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Flask, current_app
 from flask_babel import format_decimal, get_locale
+from jinja2 import pass_context
 
 from tracker.domain.calendar import WorkCalendar
 from tracker.web.locale import gettext
@@ -200,10 +201,21 @@ FILTERS = (
 )  # fmt: skip
 
 
+def _each_time(function: Callable[..., str]) -> Callable[..., str]:
+    """As a filter that is asked for every page: Jinja works out a filter of constants once, when it reads the
+    template, in the language of whoever came first. One that takes the context it leaves alone."""
+
+    @pass_context
+    def asked(_context: object, *given: Any, **named: Any) -> str:
+        return function(*given, **named)
+
+    return asked
+
+
 def register(app: Flask) -> None:
     """All of them as filters and as functions of the templates."""
     for function in FILTERS:
-        app.jinja_env.filters[function.__name__] = function
+        app.jinja_env.filters[function.__name__] = _each_time(function)
         app.jinja_env.globals[function.__name__] = function
     app.jinja_env.globals["is_english"] = is_english
     app.jinja_env.globals["max_upload"] = lambda: current_app.extensions["settings"].max_upload
