@@ -25,6 +25,7 @@ from tests.support.clock import FROZEN, FrozenClock
 from tests.support.databases import Database, PostgresTemplates, SqliteTemplates
 from tests.support.folder_store import FolderStore
 from tests.support.office import PASSWORD, OfficeKit
+from tests.support.stage import Stage
 from tracker.adapters.embedded import mailsink, seaweed
 from tracker.adapters.embedded.process import LOOPBACK, free_port
 from tracker.adapters.objects import MinioStore
@@ -109,11 +110,15 @@ def database(
     templates.drop(made)
 
 
+@pytest.fixture(scope="session")
+def stage() -> Stage:
+    return Stage()
+
+
 @pytest.fixture
-def engine(database: Database) -> Iterator[Engine]:
-    made = database.engine()
-    yield made
-    made.dispose()
+def engine(stage: Stage, database: Database) -> Iterator[Engine]:
+    with stage.engine(database) as made:
+        yield made
 
 
 @pytest.fixture
@@ -187,16 +192,11 @@ def settings(database: Database, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def app(settings: Settings, store: ObjectStore, frozen: FrozenClock) -> Iterator[Flask]:
+def app(stage: Stage, settings: Settings, store: ObjectStore, frozen: FrozenClock) -> Iterator[Flask]:
     """The application on the test's database and clock; forms need no token (one test of their own asks for it)."""
-    from tracker.app import create_app
-    from tracker.db import db
-
-    made = create_app(settings, store=store, testing=True)
-    made.config.update(CLOCK=frozen, WTF_CSRF_ENABLED=False)
-    yield made
-    with made.app_context():
-        db.engine.dispose()
+    with stage.app(settings, store) as made:
+        made.config.update(CLOCK=frozen, WTF_CSRF_ENABLED=False)
+        yield made
 
 
 @pytest.fixture

@@ -37,16 +37,8 @@ def make_store(settings: Settings) -> ObjectStore:
     return MinioStore(settings.store, spool=spools.prepare(settings.data / SPOOL))
 
 
-def create_app(settings: Settings | None = None, *, store: ObjectStore | None = None, testing: bool = False) -> Flask:
-    """The application. Without `settings`: those of the environment over those of the embedded installation.
-
-    Raises BadSetting when a setting cannot be used.
-    """
-    settings = settings or config.load(merged_environment(os.environ))
-    if not settings.secret_key and not testing:
-        raise BadSetting("TRACKER_SECRET_KEY", "is needed (16 characters or more); `tracker up` makes one by itself")
-    app = Flask("tracker", static_folder=None)  # tracker.web.responses serves the files, by version
-    https = settings.base_url.startswith("https://")
+def furnish(app: Flask, settings: Settings, store: ObjectStore, *, testing: bool = False) -> None:
+    """Everything of `app` that comes from the settings."""
     app.config.update(
         SECRET_KEY=settings.secret_key or "only-for-the-tests",
         TESTING=testing,
@@ -56,17 +48,29 @@ def create_app(settings: Settings | None = None, *, store: ObjectStore | None = 
         SESSION_COOKIE_NAME="tracker",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=https,
+        SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
         WTF_CSRF_TIME_LIMIT=None,  # lives as long as the session, which has its own limits
         WTF_CSRF_HEADERS=["X-CSRFToken"],
         WTF_CSRF_SSL_STRICT=False,  # an office's proxy may drop the Referer; the token itself is checked
         BABEL_DEFAULT_LOCALE="zh",
         BABEL_DEFAULT_TIMEZONE=settings.timezone.key,
     )
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["settings"] = settings
     app.extensions["spool"] = spools.prepare(settings.data / SPOOL)
-    app.extensions["store"] = store or make_store(settings)
+    app.extensions["store"] = store
+
+
+def create_app(settings: Settings | None = None, *, store: ObjectStore | None = None, testing: bool = False) -> Flask:
+    """The application. Without `settings`: those of the environment over those of the embedded installation.
+
+    Raises BadSetting when a setting cannot be used.
+    """
+    settings = settings or config.load(merged_environment(os.environ))
+    if not settings.secret_key and not testing:
+        raise BadSetting("TRACKER_SECRET_KEY", "is needed (16 characters or more); `tracker up` makes one by itself")
+    app = Flask("tracker", static_folder=None)  # tracker.web.responses serves the files, by version
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    furnish(app, settings, store or make_store(settings), testing=testing)
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)

@@ -6,7 +6,11 @@ import pytest
 from flask import Flask, flash, redirect, render_template_string
 from flask.typing import ResponseReturnValue
 
+from tests.support.clock import FrozenClock
 from tests.support.office import PASSWORD, OfficeKit
+from tracker.app import create_app
+from tracker.config import Settings
+from tracker.ports import ObjectStore
 
 PAGE = """{% extends "base.html" %}{% block content %}
 <form id="kept" method="post" action="/kept" data-keep="kept">
@@ -14,6 +18,14 @@ PAGE = """{% extends "base.html" %}{% block content %}
 <textarea name="note"></textarea><input type="checkbox" name="tick" value="1">
 <select name="choice"><option value="a">a</option><option value="b">b</option></select><button>go</button></form>
 <input name="outside" form="kept">{% endblock %}"""
+
+
+@pytest.fixture
+def app(settings: Settings, store: ObjectStore, frozen: FrozenClock) -> Flask:
+    """One of its own: it gets a page that the product does not have."""
+    made = create_app(settings, store=store, testing=True)
+    made.config["CLOCK"] = frozen
+    return made
 
 
 @pytest.fixture

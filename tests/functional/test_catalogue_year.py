@@ -34,6 +34,7 @@ SEED = 2026
 YEAR = 2026
 FIRST, LAST = date(YEAR, 1, 1), date(YEAR + 1, 2, 5)
 LINK = re.compile(r"/tasks/(\d+)/(T\d+)\?period=(\w+)")
+DRAFT = re.compile(r"/notices/\d+")  # a 督办单 that waits for the head's number and signature
 
 pytestmark = pytest.mark.empty_database
 
@@ -134,7 +135,7 @@ class Year:
         for message in mails(self.sink, fresh):
             self.letters[str(message["To"]), day] += 1
             told = LINK.findall(text_of(message))
-            if not told:
+            if not told and not DRAFT.search(text_of(message)):
                 self.wrong.append(f"{day}: an empty mail to {message['To']}")
             self.wrong += [f"{day}: {code} {no} is done" for _, code, no in told if (code, no) in done]
 
