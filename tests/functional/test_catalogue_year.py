@@ -8,12 +8,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 from flask import Flask
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from tests.support import evidence as give
+from tests.support import yamls
 from tests.support.databases import Database
 from tests.support.files import pdf
 from tests.support.folder_store import FolderStore
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.empty_database
 def _street(session: Session) -> OfficeKit:
     """The office of the catalogue on New Year's Day: a clerk and a head for every department that owns a task."""
     now = at(FIRST, 0, 0)
-    organisation = yaml.safe_load((CATALOGUES / "organisation.yaml").read_text(encoding="utf-8"))
+    organisation = yamls.organisation()
     office = Office(plan_year=YEAR, created_at=now, **organisation["office"])
     session.add(office)
     session.flush()

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,6 +37,14 @@ PART = 5 << 20  # the least that S3 takes
 # 11.3 MB of text: two whole parts and a rest.
 BIG = b"\n".join(base64.b64encode(hashlib.sha512(b"%d" % number).digest()) for number in range(127_000))
 NAME = "巡查台账（2026年10月）.csv"
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweed.Handle]:
+    """A server of its own: whoever walks through all that lies there shall not meet what other tests left."""
+    server = seaweed.start(tmp_path_factory.mktemp("s3-own"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,6 +14,7 @@ from tests.integration.test_catalogue import DAGANG, rows_of, whole_office
 from tests.support import evidence as give
 from tests.support import notices as press
 from tests.support import requests as ask
+from tests.support import yamls
 from tests.support.office import OfficeKit
 from tests.support.passing import at, begin, night
 from tracker.domain.telling import Kind
@@ -404,7 +404,7 @@ def test_tasks_that_came_and_went(session: Session, whole_office: int, office: O
     )  # fmt: skip
     bring(date(2027, 6, 7), 0, 1, 4)
     bring(date(2027, 7, 5), 1, 4)
-    first, second, late = (task["code"] for task in (yaml.safe_load(DAGANG)["tasks"][number] for number in (0, 1, 4)))
+    first, second, late = (task["code"] for task in (yamls.load(DAGANG)["tasks"][number] for number in (0, 1, 4)))
     assert codes(date(2027, 5, 31)) == {first, second}
     assert codes(date(2027, 6, 30)) == {first, second, late}
     assert codes(date(2027, 7, 31)) == {second, late}

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from openpyxl import load_workbook
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tests.support import yamls
 from tests.support.clock import FROZEN
 from tracker.adapters import catalogue_files, catalogue_sheets
 from tracker.domain.catalogue import Rows
@@ -25,19 +25,12 @@ DAGANG = (CATALOGUES / "dagang.yaml").read_bytes()
 YEAR = 2027  # a year for which the small office has no catalogue
 
 
-class Plain(yaml.SafeDumper):
-    """Writes what occurs twice twice, without references."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
-
-
 @pytest.fixture
 def whole_office(session: Session, office: Any) -> int:
     """The small office with every department that the illustrative catalogue names; its id."""
     office_id = session.scalars(select(Office.id)).one()
     known = set(session.scalars(select(Department.code)))
-    organisation = yaml.safe_load((CATALOGUES / "organisation.yaml").read_text(encoding="utf-8"))
+    organisation = yamls.organisation()
     for one in organisation["departments"]:
         if one["id"] not in known:
             session.add(
@@ -51,12 +44,10 @@ def whole_office(session: Session, office: Any) -> int:
 
 
 def rows_of(change: Callable[[dict[str, Any]], None] | None = None) -> Rows:
-    data = yaml.safe_load(DAGANG)
+    data = yamls.load(DAGANG)
     if change:
         change(data)
-    return catalogue_files.read_rows(
-        yaml.dump(data, Dumper=Plain, allow_unicode=True, sort_keys=False).encode(), "c.yaml"
-    )
+    return catalogue_files.read_rows(yamls.dump(data).encode(), "c.yaml")
 
 
 def bring_in(session: Session, office_id: int, rows: Rows, **more: Any) -> verbs.Imported:
@@ -90,7 +81,7 @@ def test_round_trip_through_database_and_both_files(session: Session, whole_offi
     bring_in(session, whole_office, catalogue_files.read_rows(sheets, "a.xlsx"), year=YEAR + 1)
     back = stored_catalogue(session, whole_office, YEAR + 1)
     assert back == stored
-    assert yaml.safe_load(catalogue_files.dump_yaml(back)) == yaml.safe_load(DAGANG)
+    assert yamls.load(catalogue_files.dump_yaml(back)) == yamls.load(DAGANG)
 
 
 def test_template_hides_its_codes_and_keeps_text_as_text() -> None:
@@ -297,14 +288,14 @@ def test_update_in_place_keeps_rows_and_retires_what_has_a_history(session: Sess
 def test_a_task_added_later_owes_nothing_for_what_is_over(session: Session, whole_office: int) -> None:
     year = FROZEN.year
     session.scalars(select(Task).where(Task.plan_year == year)).all()
-    data = yaml.safe_load(DAGANG)
+    data = yamls.load(DAGANG)
     known = stored_catalogue(session, whole_office, year)
-    own = yaml.safe_load(catalogue_files.dump_yaml(known))
+    own = yamls.load(catalogue_files.dump_yaml(known))
     added = {**data["tasks"][0], "code": "T77", "part": own["parts"][0]["id"], "indicators": []}
     for number, slot in enumerate(added["evidence"], start=1):
         slot["id"] = f"T77-E{number}"
     own["tasks"].append(added)
-    rows = catalogue_files.read_rows(yaml.dump(own, Dumper=Plain, allow_unicode=True).encode(), "c.yaml")
+    rows = catalogue_files.read_rows(yamls.dump(own).encode(), "c.yaml")
     bring_in(session, whole_office, rows, year=year)
     task = session.scalars(select(Task).where(Task.plan_year == year, Task.code == "T77")).one()
     assert [period.period_no for period in task.periods] == ["Q4"]

@@ -5,12 +5,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.support import evidence as acts
-from tests.support import files
+from tests.support import files, yamls
 from tests.support import notices as noticing
 from tests.support import requests as asking
 from tests.support.clock import FROZEN
@@ -31,9 +30,9 @@ FACTS = tuple[str, str, bool, int]
 
 def bring_in(session: Session, office: OfficeKit, change: Change) -> dict[str, str]:
     """Exports the year's catalogue, changes it and imports it again; what happened to which task."""
-    data = yaml.safe_load(catalogue_files.dump_yaml(stored_catalogue(session, office.office_id, 2026)))
+    data = yamls.load(catalogue_files.dump_yaml(stored_catalogue(session, office.office_id, 2026)))
     change(data)
-    rows = catalogue_files.read_rows(yaml.safe_dump(data, allow_unicode=True).encode(), "c.yaml")
+    rows = catalogue_files.read_rows(yamls.dump(data).encode(), "c.yaml")
     done = verbs.import_catalogue(session, actor=None, office_id=office.office_id, year=2026, rows=rows, now=FROZEN)
     session.commit()
     return {one.code: one.action for one in done.plan.changes}

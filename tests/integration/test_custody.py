@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,6 +37,14 @@ class Copies:
         if sha256 not in self.known:
             raise NotFound("copy_missing")
         return io.BytesIO(self.known[sha256])
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweed.Handle]:
+    """A server of its own: whoever walks through all that lies there shall not meet what other tests left."""
+    server = seaweed.start(tmp_path_factory.mktemp("s3-own"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.support import evidence as acts
-from tests.support import files
+from tests.support import files, yamls
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
 from tracker.adapters import catalogue_files
@@ -196,9 +195,9 @@ def test_a_slot_that_names_nobody_and_a_guest_flag_nothing(
 def reimport(session: Session, office: OfficeKit, now: datetime = FROZEN, **slot_changes: Any) -> None:
     """The stored catalogue once more, with T01-E1 changed."""
     session.commit()
-    data = yaml.safe_load(catalogue_files.dump_yaml(stored_catalogue(session, office.office_id, FROZEN.year)))
+    data = yamls.load(catalogue_files.dump_yaml(stored_catalogue(session, office.office_id, FROZEN.year)))
     data["tasks"][0]["evidence"][0].update(slot_changes)
-    rows = catalogue_files.read_rows(yaml.safe_dump(data, allow_unicode=True).encode(), "c.yaml")
+    rows = catalogue_files.read_rows(yamls.dump(data).encode(), "c.yaml")
     catalogue.import_catalogue(
         session, actor=office.actor(session, "legal_head"), office_id=office.office_id, year=FROZEN.year, rows=rows,
         now=now,
@@ -278,9 +277,9 @@ def test_what_was_judged_long_ago_is_left_alone(session: Session, office: Office
     )  # fmt: skip
     keys = (old.id, running.id)
     session.commit()
-    data = yaml.safe_load(catalogue_files.dump_yaml(stored_catalogue(session, office.office_id, FROZEN.year)))
+    data = yamls.load(catalogue_files.dump_yaml(stored_catalogue(session, office.office_id, FROZEN.year)))
     data["tasks"][0]["evidence"][1]["must_show_zh"] = ["写明责任人"]
-    rows = catalogue_files.read_rows(yaml.safe_dump(data, allow_unicode=True).encode(), "c.yaml")
+    rows = catalogue_files.read_rows(yamls.dump(data).encode(), "c.yaml")
     catalogue.import_catalogue(
         session, actor=None, office_id=office.office_id, year=FROZEN.year, rows=rows, now=FROZEN
     )  # fmt: skip

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.support import archiving as filing
 from tests.support import evidence as acts
-from tests.support import files, packages
+from tests.support import files, packages, yamls
 from tests.support import notices as press
 from tests.support import requests as ask
 from tests.support.folder_store import FolderStore
@@ -250,11 +249,11 @@ class Year:
 
     def retire_and_add(self, now: Any) -> None:
         """Two tasks go, a new one comes."""
-        data = yaml.safe_load(catalogue_files.dump_yaml(stored_catalogue(self.session, self.office.office_id, 2026)))
+        data = yamls.load(catalogue_files.dump_yaml(stored_catalogue(self.session, self.office.office_id, 2026)))
         _, second, _, fourth, fifth = data["tasks"]
-        new = yaml.safe_load(yaml.safe_dump(fourth).replace(fourth["code"], "T09"))
+        new = yamls.load(yamls.dump(fourth).replace(fourth["code"], "T09"))
         data["tasks"] = [second, fourth, fifth, new]
-        rows = catalogue_files.read_rows(yaml.safe_dump(data, allow_unicode=True).encode(), "c.yaml")
+        rows = catalogue_files.read_rows(yamls.dump(data).encode(), "c.yaml")
         done = catalogue.import_catalogue(
             self.session, actor=None, office_id=self.office.office_id, year=2026, rows=rows, now=now
         )

@@ -29,7 +29,7 @@ class Turning:
 
     @contextmanager
     def at(self, url: str) -> Iterator[Engine]:
-        self.url = make_url(url)
+        self.url = self.engine.url = make_url(url)
         yield self.engine
         self.engine.dispose()
 
