@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import pytest
 from minio import Minio
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tests.support.clock import FROZEN as NOW
@@ -19,7 +19,7 @@ from tests.support.office import OfficeKit
 from tracker.adapters.embedded import seaweed
 from tracker.domain.custody import keep_until, retention_class, round_start
 from tracker.errors import Conflict, InvalidInput, NotFound, Unavailable
-from tracker.models import AuditEvent, Blob, Finding, HoldBlob, Outbox, Slot, Version
+from tracker.models import AuditEvent, Blob, Finding, HoldBlob, JobRun, Outbox, Slot, Version
 from tracker.ports import Abilities, ObjectStore
 from tracker.services import custody, custody_check, custody_locks, jobs, removals, review
 from tracker.services.assessment import OFFICE_ZONE
@@ -174,8 +174,10 @@ def test_a_bad_line_is_no_damage_and_a_silent_store_proves_nothing(
 
 
 def test_objects_without_a_row_are_listed_after_a_day(
-    session: Session, office: OfficeKit, store: ObjectStore, unique: Any
+    session: Session, office: OfficeKit, store: ObjectStore, unique: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(custody_check, "PAGE", 1)
+    others = [store.put(io.BytesIO(unique(f"another {number}"))).key for number in range(3)]
     stray = store.put(io.BytesIO(unique("stray")))
     assert stray.key not in custody_check.check_all(session, store, now=NOW, clock=lambda: NOW).untracked
     later = NOW + timedelta(days=4000)
@@ -187,6 +189,22 @@ def test_objects_without_a_row_are_listed_after_a_day(
     assert stray.key not in custody_check.check_all(session, store, now=later, clock=lambda: later).untracked
     resolved = select(Finding.resolution).where(Finding.object_key == stray.key)
     assert session.scalars(resolved).all() == ["returned"]
+    unresolved = select(Finding.object_key).where(Finding.object_key.in_(others), Finding.resolved_at.is_(None))
+    assert set(session.scalars(unresolved)) == set(others)
+
+
+def test_the_second_look_goes_on_where_the_last_slice_stopped(
+    session: Session, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(custody_check, "PAGE", 1)
+    session.add_all(Finding(kind="untracked", object_key=f"sha256/gone/{n}", detail={}, found_at=NOW) for n in range(3))
+    session.commit()
+    open_ones = select(func.count()).where(Finding.kind == "untracked", Finding.resolved_at.is_(None))
+    for rest in (2, 1, 0):
+        made = custody_check.check_slice(session, store, now=NOW, elapsed=lambda: timedelta(0))
+        session.add(JobRun(job="custody", as_of=NOW, started_at=NOW, finished_at=NOW, result=made.as_dict()))
+        session.commit()
+        assert session.scalar(open_ones) == rest
 
 
 # -- locks -------------------------------------------------------------------------------------------------------------

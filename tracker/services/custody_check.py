@@ -50,6 +50,7 @@ class CheckResult:
     untracked: list[str] = field(default_factory=list)  # keys
     listed: int = 0
     listed_after: str = ""
+    looked_after: int = 0  # the finding at which the second look at untracked objects stopped
     store_down: bool = False
     left: int = 0
 
@@ -170,8 +171,8 @@ def check_all(
     if not result.store_down and sample is None:
         while _compare_batch(session, store, result, now) and not result.store_down:
             pass
-        if not result.store_down:
-            _look_again(session, store, now)
+        while not result.store_down and _look_again(session, store, result, now):
+            pass
     return result
 
 
@@ -292,15 +293,15 @@ def _note(session: Session, look: Look, result: CheckResult, now: datetime) -> N
 # -- objects without a row ---------------------------------------------------------------------------------------------
 
 
-def _last_listed(session: Session) -> str:
-    """Where the comparison of the last slice stopped; "" to begin anew."""
+def _last_slice(session: Session) -> dict[str, Any]:
+    """What the last slice reported: where its comparison and its second look stopped."""
     found = session.scalar(
         select(JobRun.result)
         .where(JobRun.job == "custody", JobRun.finished_at.is_not(None), JobRun.error == "")
         .order_by(JobRun.id.desc())
         .limit(1)
     )
-    return str((found or {}).get("listed_after", ""))
+    return dict(found or {})
 
 
 def known_keys(session: Session, keys: Sequence[str]) -> set[str]:
@@ -316,11 +317,12 @@ def known_keys(session: Session, keys: Sequence[str]) -> set[str]:
 
 def _compare_listing(session: Session, store: ObjectStore, result: CheckResult, now: datetime) -> None:
     """Some objects of the store, in the order of their keys, from where the last slice stopped."""
-    result.listed_after = _last_listed(session)
+    last = _last_slice(session)
+    result.listed_after, result.looked_after = str(last.get("listed_after", "")), int(last.get("looked_after", 0))
     session.rollback()
     _compare_batch(session, store, result, now)
     if not result.store_down:
-        _look_again(session, store, now)
+        _look_again(session, store, result, now)
 
 
 def _compare_batch(session: Session, store: ObjectStore, result: CheckResult, now: datetime) -> bool:
@@ -357,11 +359,14 @@ def _note_untracked(session: Session, key: str, size: int, now: datetime) -> Non
     session.commit()
 
 
-def _look_again(session: Session, store: ObjectStore, now: datetime) -> None:
-    """Untracked objects that have gone, or have a row by now, are no finding any more."""
+def _look_again(session: Session, store: ObjectStore, result: CheckResult, now: datetime) -> bool:
+    """Untracked objects that have gone, or have a row by now, are no finding any more.
+
+    One page of them, from `result.looked_after` on; whether there are more.
+    """
     rows = session.execute(
         select(Finding.id, Finding.object_key)
-        .where(Finding.kind == "untracked", Finding.resolved_at.is_(None))
+        .where(Finding.kind == "untracked", Finding.resolved_at.is_(None), Finding.id > result.looked_after)
         .order_by(Finding.id)
         .limit(PAGE)
     ).all()
@@ -371,9 +376,12 @@ def _look_again(session: Session, store: ObjectStore, now: datetime) -> None:
         try:
             resolution = "returned" if key in known else "" if store.exists(key) else "swept"
         except Unavailable:
-            return
+            result.store_down = True
+            return False
         if resolution:
             write(session)
             finding = session.get_one(Finding, finding_id)
             finding.resolved_at, finding.resolution = now, resolution
             session.commit()
+    result.looked_after = rows[-1].id if len(rows) >= PAGE else 0
+    return bool(result.looked_after)
