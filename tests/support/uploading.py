@@ -70,7 +70,6 @@ class Machines:
             "TRACKER_REDIS_URL": broker.url,
         }  # fmt: skip
         self.starts = 0
-        self.pace = 0.0  # seconds that a start takes here
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
