@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from tests.support import postgres
-from tracker.adapters.embedded import install, mailsink, valkey
+from tracker.adapters.embedded import install, mailsink, seaweed, valkey
 
 
 def letter(to: str = "a@office.example") -> EmailMessage:
@@ -32,6 +32,15 @@ def test_redis_asks_for_its_password_and_keeps_what_it_was_told(tmp_path: Path) 
     with redis.Redis.from_url(server.url) as client:
         assert client.get("key") == "价值".encode()
     server.stop()
+
+
+def test_the_store_keeps_its_log_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "temporary"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    seaweed.start(tmp_path / "s3").stop()
+    assert [found.name for found in elsewhere.iterdir() if "log" in found.name.lower()] == []
+    assert (tmp_path / "s3" / "seaweed.log").stat().st_size > 0
 
 
 def test_mail_is_kept_with_its_envelope(tmp_path: Path) -> None:

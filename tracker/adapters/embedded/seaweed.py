@@ -155,7 +155,9 @@ def launch(folder: Path, state: State, log: Path) -> subprocess.Popen[bytes]:
     if not (conf / "security.toml").is_file():
         _write_certificate(conf)
         _write_security(conf)  # last: its presence says that the certificate is whole
-    command = [weed, f"-config_dir={conf}", "mini", f"-dir={data}", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}"]
+    # Its log goes where the caller wants it; by itself it would leave files in the temporary folder at every start.
+    command = [weed, "-logtostderr=true", f"-config_dir={conf}", "mini", f"-dir={data}"]
+    command += [f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}"]
     command += [f"-{name}.port={port}" for name, port in state.ports.items()]
     command += [
         f"-s3.config={conf / 's3.json'}",
