@@ -57,9 +57,9 @@ class Stage:
         if kind not in self._apps:
             made = create_app(settings, store=store, testing=True)
             with made.app_context():
-                engine = db.engine
-            self._apps[kind] = (made, Turning(engine), dict(made.config), dict(made.extensions))
-        app, engine, config, extensions = self._apps[kind]
+                turning = Turning(db.engine)
+            self._apps[kind] = (made, turning, dict(made.config), dict(made.extensions))
+        app, turning, config, extensions = self._apps[kind]
         # What the last test changed goes, what it counted too.
         for mapping, first in ((app.config, config), (app.extensions, extensions)):
             mapping.clear()
@@ -67,5 +67,5 @@ class Stage:
         furnish(app, settings, store, testing=True)
         for one in list(extensions["metrics"]._collector_to_names):
             one.clear()
-        with engine.at(settings.database_url):
+        with turning.at(settings.database_url):
             yield app

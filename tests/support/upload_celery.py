@@ -10,7 +10,7 @@ from tracker.adapters.rendering import SandboxRenderer
 from tracker.services import renditions
 from workers.celery_app import app
 
-SandboxRenderer.able = lambda _self, kind: kind == "image"  # type: ignore[method-assign]
+SandboxRenderer.able = lambda _self, kind: kind == "image"  # type: ignore[method-assign, assignment]
 vars(renditions).update(LEASE=timedelta(seconds=2), TRIES=1000)
 
 app.conf.beat_schedule = {

@@ -169,9 +169,9 @@ def check_all(
         after = rows[-1].id
         _check(session, store, rows, result, now, lambda: clock() - began, forever, 1 << 62)
     if not result.store_down and sample is None:
-        while _compare_batch(session, store, result, now) and not result.store_down:
+        while _compare_batch(session, store, result, now):
             pass
-        while not result.store_down and _look_again(session, store, result, now):
+        while _look_again(session, store, result, now):
             pass
     return result
 
@@ -321,8 +321,7 @@ def _compare_listing(session: Session, store: ObjectStore, result: CheckResult, 
     result.listed_after, result.looked_after = str(last.get("listed_after", "")), int(last.get("looked_after", 0))
     session.rollback()
     _compare_batch(session, store, result, now)
-    if not result.store_down:
-        _look_again(session, store, result, now)
+    _look_again(session, store, result, now)
 
 
 def _compare_batch(session: Session, store: ObjectStore, result: CheckResult, now: datetime) -> bool:
@@ -364,6 +363,8 @@ def _look_again(session: Session, store: ObjectStore, result: CheckResult, now: 
 
     One page of them, from `result.looked_after` on; whether there are more.
     """
+    if result.store_down:
+        return False
     rows = session.execute(
         select(Finding.id, Finding.object_key)
         .where(Finding.kind == "untracked", Finding.resolved_at.is_(None), Finding.id > result.looked_after)

@@ -201,12 +201,12 @@ FILTERS = (
 )  # fmt: skip
 
 
-def _each_time(function: Callable[..., str]) -> Callable[..., str]:
+def _each_time(function: Callable[..., Any]) -> Callable[..., Any]:
     """As a filter that is asked for every page: Jinja works out a filter of constants once, when it reads the
     template, in the language of whoever came first. One that takes the context it leaves alone."""
 
     @pass_context
-    def asked(_context: object, *given: Any, **named: Any) -> str:
+    def asked(_context: object, *given: Any, **named: Any) -> Any:
         return function(*given, **named)
 
     return asked
