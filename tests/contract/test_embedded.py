@@ -1,6 +1,8 @@
 """The embedded Redis and mailbox behave as the product needs them to."""
 
+import os
 import smtplib
+import time
 from email.message import EmailMessage
 from mailbox import Maildir
 from pathlib import Path
@@ -41,6 +43,23 @@ def test_the_store_keeps_its_log_in_its_own_folder(tmp_path: Path, monkeypatch: 
     seaweed.start(tmp_path / "s3").stop()
     assert [found.name for found in elsewhere.iterdir() if "log" in found.name.lower()] == []
     assert (tmp_path / "s3" / "seaweed.log").stat().st_size > 0
+
+
+def test_a_store_at_rest_rests(tmp_path: Path) -> None:
+    """Its memory limit leaves the collector room: below what it reserves, it would be at work for ever."""
+    store = seaweed.start(tmp_path / "s3")
+
+    def used() -> float:
+        times = Path(f"/proc/{store.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
+    try:
+        time.sleep(3)  # what a start leaves to be done
+        before = used()
+        time.sleep(5)
+        assert used() - before < 0.5
+    finally:
+        store.stop()
 
 
 def test_mail_is_kept_with_its_envelope(tmp_path: Path) -> None:
