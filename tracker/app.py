@@ -60,9 +60,12 @@ def furnish(app: Flask, settings: Settings, store: ObjectStore, *, testing: bool
     app.extensions["store"] = store
 
 
-def create_app(settings: Settings | None = None, *, store: ObjectStore | None = None, testing: bool = False) -> Flask:
+def create_app(
+    settings: Settings | None = None, *, store: ObjectStore | None = None, testing: bool = False, pages: bool = True
+) -> Flask:
     """The application. Without `settings`: those of the environment over those of the embedded installation.
 
+    Without `pages` it has none, for commands that show nothing: reading forty modules takes seconds.
     Raises BadSetting when a setting cannot be used.
     """
     settings = settings or config.load(merged_environment(os.environ))
@@ -83,5 +86,6 @@ def create_app(settings: Settings | None = None, *, store: ObjectStore | None = 
     responses.install(app)
     reading.install(app)
     filters.register(app)
-    register(app)
+    if pages:
+        register(app)
     return app

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import icalendar
-
 from tracker.errors import InvalidInput
 
 MOST_DAYS = 40  # of one entry; a holiday is shorter
@@ -31,6 +29,8 @@ def read_table(data: bytes, year: int) -> Any:
 
 def _from_ics(data: bytes, year: int) -> dict[str, Any]:
     try:
+        import icalendar  # slow to load, and only this needs it
+
         calendar = icalendar.Calendar.from_ical(data.decode("utf-8-sig"))
         found: dict[date, dict[str, Any]] = {}
         for event in calendar.walk("VEVENT"):

@@ -6,7 +6,6 @@ from typing import Any
 
 import yaml
 
-from tracker.adapters import catalogue_sheets
 from tracker.domain.catalogue import INDICATORS, PARTS, SLOTS, TASKS, Catalogue, Column, Problem, Row, Rows
 from tracker.domain.catalogue_check import about_of
 from tracker.domain.catalogue_shape import mapping_of
@@ -59,6 +58,8 @@ def read_rows(data: bytes, name: str) -> Rows:
     if len(data) > MOST_BYTES:
         raise InvalidInput("file_too_large", limit="10 MB", file_name=name)
     if data[:4] == b"PK\x03\x04":
+        from tracker.adapters import catalogue_sheets  # slow to load, and only this needs it
+
         return catalogue_sheets.read_rows(data)
     if PurePath(name).suffix.lower() not in {".yaml", ".yml"}:
         raise InvalidInput("catalogue_type", file_name=name)

@@ -10,15 +10,16 @@ import struct
 import zipfile
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import olefile
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 
 from tracker.adapters.content_archives import Guarded
 from tracker.adapters.content_zip import read_part
 from tracker.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 PART_LIMIT = 256 << 10  # bytes of one part of an office file
 TEXT_LIMIT = 4_000  # characters of the head of a document
@@ -43,6 +44,9 @@ class Inside:
 
 def pdf_inside(file: BinaryIO) -> Inside:
     """InvalidInput: pdf_encrypted, file_damaged."""
+    from pypdf import PdfReader  # slow to load, and most processes read no file
+    from pypdf.errors import PyPdfError
+
     end = file.seek(0, 2)
     if end > LARGE:
         # pypdf would walk all of a file whose end is missing.
@@ -66,7 +70,7 @@ def pdf_inside(file: BinaryIO) -> Inside:
     return Inside(stamp.date() if stamp else None, pages if pages <= MOST_PAGES else None, _pdf_text(reader))
 
 
-def _pdf_text(reader: PdfReader) -> str:
+def _pdf_text(reader: "PdfReader") -> str:
     """The words of the first page; "" where they are a picture, or hard to come by."""
     try:
         page = reader.pages[0]

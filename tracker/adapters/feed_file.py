@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
-import icalendar
-from icalendar import Calendar, vDuration
+if TYPE_CHECKING:
+    import icalendar
 
 AGAIN = timedelta(hours=6)  # how often programs are asked to look
 
@@ -31,6 +32,8 @@ def write_feed(events: Iterable[FeedEvent], *, name: str, description: str, lang
     No METHOD: nobody is invited. No alarms: reminding is the digest's business, and a subscription's alarms ring on
     some phones whether wanted or not. Every entry is free time, so that nobody's day looks taken.
     """
+    from icalendar import Calendar, vDuration  # slow to load, and only feeds need it
+
     calendar = Calendar()
     calendar.add("prodid", f"-//tracker//task deadlines//{language.upper()}")
     calendar.add("version", "2.0")
@@ -46,8 +49,10 @@ def write_feed(events: Iterable[FeedEvent], *, name: str, description: str, lang
     return bytes(calendar.to_ical())
 
 
-def _component(event: FeedEvent, language: str) -> icalendar.Event:
-    made = icalendar.Event()
+def _component(event: FeedEvent, language: str) -> "icalendar.Event":
+    from icalendar import Event
+
+    made = Event()
     made.add("uid", event.uid)
     made.add("dtstamp", event.modified)
     made.add("last-modified", event.modified)

@@ -15,11 +15,11 @@ as_json = click.option("--json", "machine", is_flag=True, help="机器可读的�
 
 
 @contextmanager
-def application() -> Iterator[Flask]:
+def application(*, pages: bool = True) -> Iterator[Flask]:
     """The application with its context; the session is closed at the end."""
     from tracker.app import create_app
 
-    app = create_app()
+    app = create_app(pages=pages)
     with app.app_context():
         yield app
 

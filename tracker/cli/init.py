@@ -24,7 +24,7 @@ def command(demo: bool, admin_email: str | None, quiet: bool, machine: bool) -> 
 
     Creates or upgrades the schema, the bucket and the calendars; may be run again.
     """
-    with application() as app:
+    with application(pages=False) as app:
         result = initialise(app, demo=demo, admin_email=admin_email)
     # A password is shown once, whatever was asked; the rest only to people who want it.
     if machine or not quiet:

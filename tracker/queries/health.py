@@ -7,7 +7,6 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from tracker import schema
 from tracker.models import JobRun, Office, Outbox, Period, Task, Version
 from tracker.queries import custody
 
@@ -29,6 +28,8 @@ class Figures:
 
 def database_state(session: Session) -> tuple[str, str]:
     """State of the database and of its migrations: ok, or in one word why not."""
+    from tracker import schema  # Alembic is slow to load, and only this asks it
+
     try:
         there = schema.current(session.connection())
     except SQLAlchemyError:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from tracker.adapters.archive_paper import Catalogue
 from tracker.domain.archiving import PERIOD_NAMES, ArchiveRules, date8, page_starts
 from tracker.domain.calendar import local_date
 from tracker.queries.archive import ItemLine, VolumeLine
+
+if TYPE_CHECKING:
+    from tracker.adapters.archive_paper import Catalogue
 
 ITEM_HEAD = ("序号", "档号", "文号", "责任者", "题名", "日期", "密级", "页数", "备注")
 ITEM_WIDTHS = (12.0, 55.0, 31.0, 30.0, 56.0, 22.0, 13.0, 13.0, 25.0)  # mm; 257 across, a usual number on one line
@@ -43,8 +46,10 @@ def _row(place: int, item: ItemLine) -> tuple[str, ...]:
 def item_catalogue(
     items: Sequence[ItemLine], rules: ArchiveRules, *, office: str, year: int, retention: str, unit: str, at: datetime,
     head: tuple[int, str], zone: ZoneInfo,
-) -> Catalogue:  # fmt: skip
+) -> "Catalogue":  # fmt: skip
     """归档文件目录 of one class; `retention` and `unit` are names, "" for all of them."""
+    from tracker.adapters.archive_paper import Catalogue  # slow to load: only who prints pays for it
+
     live = [item for item in items if not item.voided_at]
     known = sum(item.pages or 0 for item in live)
     unknown = sum(item.pages is None for item in live)
@@ -81,8 +86,10 @@ def item_catalogue(
 def volume_catalogue(
     volume: VolumeLine, items: Sequence[ItemLine], rules: ArchiveRules, *, office: str, unit: str, at: datetime,
     head: tuple[int, str], zone: ZoneInfo,
-) -> Catalogue:  # fmt: skip
+) -> "Catalogue":  # fmt: skip
     """案卷封面, 卷内文件目录 and 卷内备考表 of one volume."""
+    from tracker.adapters.archive_paper import Catalogue
+
     live = [item for item in items if not item.voided_at]
     starts = page_starts(item.pages for item in live)
     days = f"{date8(volume.first_day)} — {date8(volume.last_day)}" if volume.first_day else ""

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from tracker.adapters.timestamps import Rfc3161
 from tracker.db import db
 from tracker.domain.audit_acts import GROUPS
 from tracker.domain.permissions import SEE_ALL, Action, Actor
@@ -26,6 +25,9 @@ from tracker.web import audit_words as words
 from tracker.web import base
 from tracker.web.noting import note_export
 
+if TYPE_CHECKING:
+    from tracker.adapters.timestamps import Rfc3161
+
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 NAMES = {"since": "from", "until": "to"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -36,8 +38,10 @@ HEAD = (
 )  # fmt: skip
 
 
-def authority() -> Rfc3161 | None:
+def authority() -> "Rfc3161 | None":
     """The configured time stamp authority, or whoever can check its stamps."""
+    from tracker.adapters.timestamps import Rfc3161  # slow to load, and few offices have one
+
     settings = base.settings().tsa
     return Rfc3161(settings) if settings else None
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from tracker.adapters import catalogue_files, catalogue_sheets
+from tracker.adapters import catalogue_files
 from tracker.db import db
 from tracker.domain.catalogue import DEADLINES, Catalogue
 from tracker.domain.permissions import Action, Actor
@@ -74,12 +74,16 @@ def export(year: int, kind: str) -> ResponseReturnValue:
     note_export(actor, "catalogue.exported", "catalogue", year, form=kind)
     if kind == "yaml":
         return _download(catalogue_files.dump_yaml(catalogue), f"catalogue-{year}.yaml", "application/yaml")
+    from tracker.adapters import catalogue_sheets  # slow to load, and only this needs it
+
     return _download(catalogue_sheets.dump(catalogue), f"catalogue-{year}.xlsx", XLSX)
 
 
 @blueprint.get("/template.xlsx")
 def template() -> ResponseReturnValue:
     _actor()
+    from tracker.adapters import catalogue_sheets
+
     return _download(catalogue_sheets.dump(Catalogue((), ())), "catalogue-template.xlsx", XLSX)
 
 

@@ -144,7 +144,7 @@ class Supervisor:
             process.stdout.close()
 
     def start_application(self) -> None:
-        """Web, worker and beat, all at once."""
+        """The web, and once it serves, worker and beat: together they would keep whoever waits for a page waiting."""
         python = sys.executable
         web = [python, "-m", "gunicorn", "--bind", f"{self.env['TRACKER_HOST']}:{self.install.port}"]
         web += ["-c", "python:tracker.serving", "--graceful-timeout", "5", "--error-logfile", "-", "tracker.wsgi:app()"]
@@ -152,7 +152,11 @@ class Supervisor:
         worker = [*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"]
         worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         beat = [*celery, "beat", "--loglevel", "INFO", "--pidfile=", "-s", str(self.data / "beat-schedule")]
-        for name, command in (("web", web), ("worker", worker), ("beat", beat)):
+        self.start("web", partial(spawn, web, self.log("web"), self.env))
+        self.wait_for_page()
+        if self.stopping:
+            return
+        for name, command in (("worker", worker), ("beat", beat)):
             self.start(name, partial(spawn, command, self.log(name), self.env))
 
     def is_serving(self) -> bool:
@@ -178,7 +182,6 @@ class Supervisor:
                 self.initialise()
             if not self.stopping:
                 self.start_application()
-                self.wait_for_page()
             if not self.stopping:
                 self.greet(time.monotonic() - began)
             while not self.stopping:
