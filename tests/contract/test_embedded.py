@@ -56,7 +56,7 @@ def test_a_store_at_rest_rests(tmp_path: Path) -> None:
     try:
         time.sleep(3)  # what a start leaves to be done
         before = used()
-        time.sleep(5)
+        time.sleep(5)  # the window in which it should do next to nothing
         assert used() - before < 0.5
     finally:
         store.stop()
