@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 from flask import Flask
-from flask_babel import Babel
 from flask_wtf import CSRFProtect
 
 from tracker import config, errors
@@ -52,8 +51,6 @@ def furnish(app: Flask, settings: Settings, store: ObjectStore, *, testing: bool
         WTF_CSRF_TIME_LIMIT=None,  # lives as long as the session, which has its own limits
         WTF_CSRF_HEADERS=["X-CSRFToken"],
         WTF_CSRF_SSL_STRICT=False,  # an office's proxy may drop the Referer; the token itself is checked
-        BABEL_DEFAULT_LOCALE="zh",
-        BABEL_DEFAULT_TIMEZONE=settings.timezone.key,
     )
     app.extensions["settings"] = settings
     app.extensions["spool"] = spools.prepare(settings.data / SPOOL)
@@ -77,7 +74,6 @@ def create_app(
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
-    Babel(app, locale_selector=locale.select)
     locale.install(app)
     measure.install(app)
     # The guard asks first: who is not signed in is sent to the login page, not told about a missing token.

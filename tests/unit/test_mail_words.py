@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask_babel import Babel, force_locale
 
 from tests.support.office import calendars
 from tracker.domain.calendar import WorkCalendar, parse_table
@@ -41,10 +40,9 @@ READER: Any = SimpleNamespace(
 def words() -> Any:
     """Flask with the product's sentences and nothing else."""
     app = Flask("tracker")
-    Babel(app, default_locale="zh")
     locale.install(app)
     filters.register(app)
-    with app.app_context(), force_locale("zh"):
+    with app.app_context(), locale.speaking("zh"):
         yield app
 
 

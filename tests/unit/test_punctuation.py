@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask_babel import Babel, force_locale
 
 from tracker.web.filters import bracketed, clauses, headed, listed, register
+from tracker.web.locale import install, speaking
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "tracker" / "templates"
 SIGNS = re.compile("[，、；：（）。「」]")
@@ -43,7 +43,7 @@ def test_no_template_joins_words_by_itself() -> None:
     ],
 )
 def test_the_helpers_know_the_language(locale: str, said: list[str]) -> None:
-    with english_too().test_request_context(), force_locale(locale):
+    with english_too().test_request_context(), speaking(locale):
         assert [listed(["T01", "T02"]), clauses("一二"), headed("台账", "十月.pdf"), "台账" + bracketed("十月")] == said
 
 
@@ -55,12 +55,11 @@ def test_who_comes_first_does_not_settle_the_language() -> None:
         "{{ ['T01', 'T02']|listed }} {{ {'name_zh': '甲', 'name_en': 'A'}|zh_en('name') }}"
     )
     for locale, said in (("zh", "T01、T02 甲"), ("en", "T01, T02 A"), ("zh", "T01、T02 甲")):
-        with app.test_request_context(), force_locale(locale):
+        with app.test_request_context(), speaking(locale):
             assert page.render() == said
 
 
 def english_too() -> Flask:
     app = Flask("tracker", static_folder=None)
-    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TEMPLATES.parent / "translations")
-    Babel(app)
+    install(app)
     return app

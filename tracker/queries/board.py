@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -69,8 +70,7 @@ class BoardFilter:
     by: str = "due"  # one of BY, for the month
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One option of a filter."""
 
     code: str
@@ -79,8 +79,7 @@ class Choice:
     no_zh: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(NamedTuple):
     """One period: `first` is its month 1..12 and `span` its months inside the plan year."""
 
     id: int
@@ -101,8 +100,9 @@ class Tile:
     chosen: bool = True  # belongs to the months that the filter names
 
 
-@dataclass(frozen=True, slots=True)
-class BoardRow:
+class BoardRow(NamedTuple):
+    """One task's year. A plain value: two boards that show the same have equal rows (web.board_rows)."""
+
     code: str
     title_zh: str
     title_en: str

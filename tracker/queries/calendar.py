@@ -1,12 +1,17 @@
 """The working calendar from its stored tables."""
 
-from sqlalchemy import select
+import json
+from functools import lru_cache
+
+from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import WorkCalendar, parse_table
 from tracker.models import CalendarYear
 
 _KEY = "working_calendar"
+# As text: what is read with every page is understood once, and again only after a change.
+_TABLES = select(cast(CalendarYear.table, Text)).order_by(CalendarYear.year)
 
 
 def load_calendar(session: Session) -> WorkCalendar:
@@ -14,11 +19,13 @@ def load_calendar(session: Session) -> WorkCalendar:
     known = session.info.get(_KEY)
     if isinstance(known, WorkCalendar):
         return known
-    rows = session.scalars(select(CalendarYear.table))
-    tables = {table.year: table for table in map(parse_table, rows)}
-    calendar = WorkCalendar(tables)
-    session.info[_KEY] = calendar
+    calendar = session.info[_KEY] = _understood(tuple(session.scalars(_TABLES)))
     return calendar
+
+
+@lru_cache(maxsize=16)
+def _understood(texts: tuple[str, ...]) -> WorkCalendar:
+    return WorkCalendar({table.year: table for table in map(parse_table, map(json.loads, texts))})
 
 
 def forget_calendar(session: Session) -> None:

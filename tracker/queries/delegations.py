@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.permissions import Actor, Role
@@ -27,18 +27,23 @@ class Absence:
     state: str
 
 
+# Asked with every page; putting a statement together takes longer than this one takes to answer.
+_STOOD_FOR = (
+    select(User.id, User.name, User.role, User.department_id)
+    .join(Delegation, Delegation.person_id == User.id)
+    .where(Delegation.delegate_id == bindparam("delegate_id"), Delegation.revoked_at.is_(None), User.active.is_(True))
+    .where(Delegation.starts_on <= bindparam("today"), Delegation.ends_on >= bindparam("today"))
+    .where(User.office_id == bindparam("office_id"))
+    .order_by(User.id)
+)
+
+
 def acting_actor(session: Session, user: User, today: date) -> Actor:
     """`user` with the rights and the name that his delegations of `today` give him; one statement."""
     own = actor_of(user)
     if own.role not in RANK:
         return own
-    rows = session.execute(
-        select(User.id, User.name, User.role, User.department_id)
-        .join(Delegation, Delegation.person_id == User.id)
-        .where(Delegation.delegate_id == user.id, Delegation.revoked_at.is_(None), User.active.is_(True))
-        .where(Delegation.starts_on <= today, Delegation.ends_on >= today, User.office_id == user.office_id)
-        .order_by(User.id)
-    ).all()
+    rows = session.execute(_STOOD_FOR, {"delegate_id": user.id, "office_id": user.office_id, "today": today}).all()
     # Somebody who has moved to another department since is nobody's deputy there.
     absent = [
         Actor(id=row.id, role=Role(row.role), office_id=own.office_id, department_id=row.department_id, name=row.name)

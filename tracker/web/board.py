@@ -17,9 +17,11 @@ from tracker.queries.board import Board, BoardFilter
 from tracker.queries.board_period import read_period
 from tracker.queries.calendar import load_calendar
 from tracker.queries.notices import notices_of_period
+from tracker.queries.signing import ToSign
 from tracker.web import as_of
 from tracker.web import vocabulary as words
 from tracker.web.base import current_actor, require, today, zone
+from tracker.web.board_rows import Mark, drawn
 from tracker.web.filters import zh_en
 from tracker.web.locale import gettext as _
 from tracker.web.notice_words import helpers as notice_helpers
@@ -74,9 +76,12 @@ def kept(wanted: BoardFilter, **changed: str) -> dict[str, str | int]:
     return {"year": wanted.year} | {name: value for name, value in values.items() if value}
 
 
-def _month_cycles(board: Board) -> dict[str, str]:
-    numbers = {tile.no for group in board.groups for row in group.rows for tile in row.tiles}
-    return {number: words.short_cycle(number) for number in numbers}
+def _mark(waits: ToSign | None, at: date) -> Mark | None:
+    if waits is None:
+        return None
+    late = waits.due < at
+    light, word = ("red", _("签收逾期")) if late else (waits.light, _("未签收"))
+    return Mark(light, word, signature_word(waits.light, waits.due, at))
 
 
 def _by_words() -> dict[str, str]:
@@ -106,16 +111,14 @@ def index() -> ResponseReturnValue:
         wanted=wanted,
         kept=kept,
         late=late,
-        words=words.tile_words(),
+        drawn=lambda row: drawn(row, wanted.year, at, on, _mark(board.unsigned.get(row.code), at)),
         light_words=words.light_words(),
         months=words.month_words(),
-        cycles=_month_cycles(board),
         at=at,
         then=then,
         notice=as_of.notice(then) if then else "",
         presets=as_of.presets(today(), on),
         may_hand_out=then is None and can(actor, Action.HAND_OUT),
-        signature_word=signature_word,
         by_words=_by_words(),
         chosen=bool(wanted.part or wanted.department or wanted.light or wanted.unsigned or wanted.month),
     )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date
 
-from flask_babel import force_locale
 from sqlalchemy.orm import Session
 
 from tracker.domain.channels import MOST_LINES
@@ -14,7 +13,7 @@ from tracker.queries.digest import Line
 from tracker.services.channel_posts import RenderShort
 from tracker.web import mail
 from tracker.web.filters import zh_en
-from tracker.web.locale import LOCALES, gettext
+from tracker.web.locale import gettext, speaking
 from tracker.web.mail_words import LIGHTS, group_words
 from tracker.web.vocabulary import insufficient_words
 
@@ -30,8 +29,7 @@ def short_renderer(session: Session, base_url: str) -> RenderShort:
     """A function that makes one channel's message; needs an application context."""
 
     def render(person: User | None, office: tuple[str, str], lines: Sequence[Line], today: date) -> ChannelMessage:
-        locale = person.locale if person is not None and person.locale in LOCALES else "zh"
-        with force_locale(locale):
+        with speaking(person.locale if person is not None else "zh"):
             calendar, groups, faults = load_calendar(session), group_words(), insufficient_words()
             said = []
             for line in lines[:MOST_LINES]:

@@ -1,7 +1,6 @@
 """登记事项: what was received or decided, with the deadline that the law gives it."""
 
 from datetime import date
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -42,7 +41,7 @@ def _unit_words(count: int, unit: str) -> str:
 
 def _page(
     actor: Actor, status: int = 200, given: dict[str, str] | None = None, error: TrackerError | None = None
-) -> Any:
+) -> ResponseReturnValue:
     year = plan_year(actor.office_id)
     only = request.args.get("only", "")
     chosen = {"only": only if only in ONLY else "", "task": request.args.get("task", "")[:40], "year": year}

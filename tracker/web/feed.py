@@ -21,7 +21,6 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import force_locale
 from flask_login import current_user
 
 from tracker.adapters.feed_file import FeedEvent, write_feed
@@ -33,8 +32,8 @@ from tracker.queries.feed import Deadline, feed_of, find_feed, open_deadlines
 from tracker.services import feeds
 from tracker.web import base
 from tracker.web.filters import cycle_name, day_full, zh_en
-from tracker.web.locale import LOCALES
 from tracker.web.locale import gettext as _
+from tracker.web.locale import language, speaking
 
 blueprint = Blueprint("feed", __name__)
 
@@ -150,14 +149,13 @@ def _slower() -> Response:
 
 
 def _answer(person: User) -> Response:
-    locale = person.locale if person.locale in LOCALES else "zh"
     deadlines = open_deadlines(db.session(), person, base.today())
-    with force_locale(locale):
+    with speaking(person.locale):
         body = write_feed(
             [_event(deadline) for deadline in deadlines],
             name=_("法治任务期限"),
             description=_("%(office)s · %(name)s", office=zh_en(person.office, "name"), name=person.name),
-            language="zh-CN" if locale == "zh" else "en",
+            language="zh-CN" if language() == "zh" else "en",
         )
     answer = Response(body, content_type="text/calendar; charset=utf-8")
     answer.headers["Content-Disposition"] = 'inline; filename="deadlines.ics"'

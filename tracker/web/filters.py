@@ -6,11 +6,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Flask, current_app
-from flask_babel import format_decimal, get_locale
 from jinja2 import pass_context
 
 from tracker.domain.calendar import WorkCalendar
-from tracker.web.locale import gettext
+from tracker.web.locale import gettext, language
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日")
@@ -19,8 +18,7 @@ ORDINALS = ("一", "二", "三", "四")
 
 
 def is_english() -> bool:
-    locale = get_locale()
-    return locale is not None and locale.language == "en"
+    return language() == "en"
 
 
 def zh_en(row: Any, name: str) -> str:
@@ -154,15 +152,21 @@ def size(count: int) -> str:
     amount = float(count)
     for unit in ("B", "KB", "MB", "GB"):
         if amount < 1000 or unit == "GB":
-            digits = "#,##0.#" if unit != "B" and amount < 100 else "#,##0"
-            return f"{format_decimal(amount, format=digits)} {unit}"
+            digits = 1 if unit != "B" and amount < 100 else 0
+            return f"{_figure(amount, digits)} {unit}"
         amount /= 1024
     raise AssertionError
 
 
 def number(value: float) -> str:
     """A figure without needless digits: 12, 3.5, 1,204."""
-    return str(format_decimal(value))
+    return _figure(value, 3)
+
+
+def _figure(value: float, digits: int) -> str:
+    """With commas between thousands, as both languages have them, and no zeros at its end."""
+    whole, _, rest = f"{value:,.{digits}f}".partition(".")
+    return f"{whole}.{rest}".rstrip("0").rstrip(".") if rest else whole
 
 
 def light_word(light: str) -> str:

@@ -1,54 +1,69 @@
-"""Which language a request is answered in: the person's choice, the cookie, then what the browser asks for."""
+"""Which language is spoken: a request's is the person's choice, the cookie, then what the browser asks for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
+from gettext import NullTranslations, translation
 from pathlib import Path
 
-import flask_babel
-from babel.support import NullTranslations, Translations
 from flask import Flask, g, has_request_context, request
 from flask_login import current_user
 
 LOCALES = ("zh", "en")
 COOKIE = "lang"
+_spoken: ContextVar[str | None] = ContextVar("language of what is written for somebody else", default=None)
 
 
-@cache
-def _english() -> NullTranslations:
-    return Translations.load(Path(__file__).parents[1] / "translations", ["en"])
+@contextmanager
+def speaking(locale: str | None) -> Iterator[None]:
+    """Speaks zh or en meanwhile, whoever asks: a mail or a feed is in its reader's language, zh when he chose none."""
+    before = _spoken.set(locale if locale in LOCALES else LOCALES[0])
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
 
 
-def sentence(message: str) -> str:
-    """The text of a message in the language of the request. Chinese is its own text (decisions/0002).
-
-    A page asks for hundreds of these; Flask-Babel's own way looks the catalogue up anew for each.
-    """
-    locale = flask_babel.get_locale()
-    return message if locale is None or locale.language == "zh" else str(_english().ugettext(message))
-
-
-def gettext(message: str, **values: object) -> str:
-    """The sentence in the language of the request, its placeholders filled."""
-    text = sentence(message)
-    return text % values if values else text
-
-
-def install(app: Flask) -> None:
-    """Lets templates use the short way too; after Babel has installed its own."""
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        sentence, lambda one, many, count: sentence(one if count == 1 else many), newstyle=True
-    )
+def language() -> str:
+    """zh or en: of the reader who is written to, else of the request."""
+    return _spoken.get() or select()
 
 
 def select() -> str:
-    """zh or en; Chinese unless somebody asks for English."""
+    """The language of the request; Chinese unless somebody asks for English."""
     if not has_request_context():
         return "zh"
-    if "locale" not in g:
+    found: str | None = g.get("locale")
+    if found is None:
         chosen = current_user.row.locale if current_user.is_authenticated else None
         chosen = chosen or request.cookies.get(COOKIE)
         if chosen not in LOCALES:
             asked = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
             chosen = next((language for language in asked if language in LOCALES), "zh")
-        g.locale = chosen
-    found: str = g.locale
+        g.locale = found = chosen
     return found
+
+
+@cache
+def _english() -> NullTranslations:
+    return translation("messages", Path(__file__).parents[1] / "translations", ["en"], fallback=True)
+
+
+def sentence(message: str) -> str:
+    """The text of a message in the language spoken. Chinese is its own text (decisions/0002)."""
+    return message if language() == "zh" else _english().gettext(message)
+
+
+def gettext(message: str, **values: object) -> str:
+    """The sentence in the language spoken, its placeholders filled."""
+    text = sentence(message)
+    return text % values if values else text
+
+
+def install(app: Flask) -> None:
+    """Gives the templates `_`."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        sentence, lambda one, many, count: sentence(one if count == 1 else many), newstyle=True
+    )

@@ -6,7 +6,6 @@ from datetime import date
 from itertools import groupby
 
 from flask import current_app
-from flask_babel import force_locale
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import WorkCalendar
@@ -19,7 +18,7 @@ from tracker.services.delivery import Render, Rendered
 from tracker.web import mail_words as words
 from tracker.web.base import zone
 from tracker.web.filters import cycle_name, day_full, due_words, is_english, zh_en
-from tracker.web.locale import LOCALES, gettext
+from tracker.web.locale import gettext, speaking
 from tracker.web.mail_plain import plain
 from tracker.web.vocabulary import insufficient_words
 
@@ -150,7 +149,7 @@ def renderer(session: Session, base_url: str) -> Render:
         return weeks[office_id, today]
 
     def render(person: User, lines: Sequence[Line], today: date) -> Rendered:
-        with force_locale(person.locale if person.locale in LOCALES else "zh"):
+        with speaking(person.locale):
             found = week(person.office_id, today) if any(line.group == "weekly" for line in lines) else None
             letter = compose(person, lines, today, calendar, base_url, found)
             named = subject(lines, today)
