@@ -21,7 +21,7 @@ from tests.support.office import OfficeKit
 from tests.support.passing import ZONE, night
 from tracker.models import Obligation, Office, Period, Task, Version
 from tracker.ports import ObjectStore
-from tracker.queries import overview
+from tracker.queries import attention, overview
 from tracker.queries.digest import Line
 from tracker.queries.weekly import read_weekly
 from tracker.services import evidence, review
@@ -259,6 +259,19 @@ def test_stale_material_of_retired_tasks_is_not_counted(
     page = client.get("/attention?list=stale").text
     assert "已失效 <b>0</b>" in page
     assert "没有失效的材料" in page
+
+
+def test_the_count_of_a_long_list_ends_somewhere(
+    login: Login, office: OfficeKit, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = attention.AttentionFilter(FROZEN.year)
+    late = attention.count_lists(session, office.office_id, wanted, FROZEN.date())["late"]
+    assert late > 1
+    attention._lengths.cache_clear()
+    monkeypatch.setattr(attention, "COUNTED", late)
+    client = login("reviewer")
+    assert f"逾期 <b>{late - 1}+</b>" in client.get("/attention").text
+    attention._lengths.cache_clear()
 
 
 def _metrics(client: FlaskClient) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """The owners' pages: the list by urgency, the task with its slots, and every act on it."""
 
+import html
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -18,6 +20,7 @@ from tests.support.office import OfficeKit
 from tracker.db import db
 from tracker.models import AuditEvent, IndicatorValue, Obligation, Task, Version
 from tracker.ports import ObjectStore
+from tracker.queries.task_page import LISTED
 from tracker.services import review
 from tracker.services.telling import recipients
 
@@ -216,6 +219,32 @@ def test_the_page_costs_the_same_with_many_files(
     assert page.count('class="file"') == 12
     assert len(after) <= len(before) + 1  # the history has something to ask for now
     assert len(after) <= 18
+
+
+def test_a_long_slot_lists_what_waits_and_the_newest_first(
+    login: Login, office: OfficeKit, session: Session, store: ObjectStore
+) -> None:
+    obligation = office.obligation(session, "T02-E1", "M10")
+    for number in range(LISTED + 2):
+        file = giving.received(store, files.pdf(f"台账{number}"), f"台账{number}.pdf")
+        giving.accepted(session, office, obligation, file, FROZEN + timedelta(minutes=number))
+    waiting = giving.received(store, files.pdf("补充"), "补充.pdf")
+    giving.submitted(session, office, obligation, waiting, FROZEN + timedelta(hours=1))
+    session.commit()
+    client, path = login("contact"), "/tasks/2026/T02?period=M10"
+    rows = session.execute(select(Version.file_name, Version.id)).all()
+    places = {name: f'id="v-{number}"' for name, number in rows}
+    first = client.get(path).text
+    assert [places[f"台账{n}.pdf"] in first for n in (0, 1, 2, LISTED + 1)] == [False, False, True, True]
+    assert places["补充.pdf"] in first
+    assert "另有 2 份较早采纳的材料" in first
+    everything = client.get(f"{path}&all=1").text
+    assert places["台账0.pdf"] in everything
+    assert "较早采纳" not in everything
+    view = client.get(f"/files/{dict(map(tuple, rows))['台账0.pdf']}/view").text
+    back = re.search(r'href="(/tasks/[^"#]+)#v-', view)
+    assert back
+    assert places["台账0.pdf"] in client.get(html.unescape(back[1])).text  # who comes back from a file finds it
 
 
 def test_a_card_says_what_was_refused_in_the_past_year(

@@ -165,6 +165,7 @@ class Obligation(Base):
     __table_args__ = (
         UniqueConstraint("period_id", "slot_id", "cycle_no"),
         Index("ix_obligation_attention", "office_id", "light", "due", "id"),
+        Index("ix_obligation_state", "office_id", "light", "state", "due", "id"),
     )
 
     id: Mapped[Key]

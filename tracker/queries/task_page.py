@@ -69,6 +69,9 @@ class PeriodChip:
     waived: bool
 
 
+LISTED = 8  # accepted items of one slot that its card shows before one asks for all
+
+
 @dataclass(frozen=True)
 class Card:
     """One slot in one cycle of the chosen period, with its material."""
@@ -112,6 +115,17 @@ class Card:
     @property
     def standing(self) -> bool:
         return self.coverage == "standing"
+
+    def listed(self, keep: int | None) -> tuple[Item, ...]:
+        """What a page lists at first: all that waits for somebody, the LISTED newest of the accepted, and whatever
+        version `keep` belongs to."""
+        settled = [item for item in self.items if item.current.state == "accepted"]
+        old = {item.current.id for item in settled[:-LISTED]}
+        return tuple(
+            item
+            for item in self.items
+            if item.current.id not in old or keep in {row.id for row in (item.current, *item.earlier)}
+        )
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,10 @@ def index() -> ResponseReturnValue:
         lines=lines,
         weak=weak,
         undefined=undefined,
-        counts=queries.count_lists(session, actor.office_id, wanted, today()),
+        counts={
+            kind: count if count < queries.COUNTED else f"{queries.COUNTED - 1}+"
+            for kind, count in queries.count_lists(session, actor.office_id, wanted, today()).items()
+        },
         undefined_count=queries.count_undefined(session, actor.office_id, wanted) if definer else None,
         may_define=can(actor, Action.MANAGE_CATALOGUE),
         late={due: _late(due) for due in {line.due for line in shown}},

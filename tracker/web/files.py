@@ -220,7 +220,14 @@ def view(version_id: int) -> ResponseReturnValue:
     if version.blob is None:
         raise NotFound("not_found")
     place = evidence_reads.place_of_version(session, version_id)
-    back = url_for("task.page", year=place.year, code=place.code, period=place.period_no, _anchor=f"v-{version_id}")
+    back = url_for(
+        "task.page",
+        year=place.year,
+        code=place.code,
+        period=place.period_no,
+        file=version_id,
+        _anchor=f"v-{version_id}",
+    )
     return render_template("files/view.html", shown=shown_file(session, version_id), back=back)
 
 

@@ -135,6 +135,8 @@ def _render(
         wanting=wanting(page, base.today()),
         drafts=[item.current for card in page.cards for item in card.items if item.current.state == "draft"],
         back=_way_back(),
+        everything="all" in request.args,
+        kept_file=request.args.get("file", type=int),
     )
     return html, status_of(problem) if problem else 200
 
