@@ -232,8 +232,8 @@ def test_a_long_slot_lists_what_waits_and_the_newest_first(
     giving.submitted(session, office, obligation, waiting, FROZEN + timedelta(hours=1))
     session.commit()
     client, path = login("contact"), "/tasks/2026/T02?period=M10"
-    rows = session.execute(select(Version.file_name, Version.id)).all()
-    places = {name: f'id="v-{number}"' for name, number in rows}
+    ids = {version.file_name: version.id for version in session.scalars(select(Version))}
+    places = {name: f'id="v-{number}"' for name, number in ids.items()}
     first = client.get(path).text
     assert [places[f"台账{n}.pdf"] in first for n in (0, 1, 2, LISTED + 1)] == [False, False, True, True]
     assert places["补充.pdf"] in first
@@ -241,7 +241,7 @@ def test_a_long_slot_lists_what_waits_and_the_newest_first(
     everything = client.get(f"{path}&all=1").text
     assert places["台账0.pdf"] in everything
     assert "较早采纳" not in everything
-    view = client.get(f"/files/{dict(map(tuple, rows))['台账0.pdf']}/view").text
+    view = client.get(f"/files/{ids['台账0.pdf']}/view").text
     back = re.search(r'href="(/tasks/[^"#]+)#v-', view)
     assert back
     assert places["台账0.pdf"] in client.get(html.unescape(back[1])).text  # who comes back from a file finds it

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import BindParameter, ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from tracker.domain.permissions import Role
@@ -27,7 +27,7 @@ def is_current(user: User, today: date) -> bool:
     return user.active and (user.valid_until is None or today <= user.valid_until)
 
 
-def current(today: date) -> ColumnElement[bool]:
+def current(today: date | BindParameter[date]) -> ColumnElement[bool]:
     """`is_current` in SQL."""
     return and_(User.active.is_(True), or_(User.valid_until.is_(None), User.valid_until >= today))
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from tracker.domain.calendar import WorkCalendar, day_start, local_date
@@ -48,6 +48,10 @@ PROVES = {"accepted", "superseded", "archived"}
 
 # States that only what was accepted comes to.
 ONCE_ACCEPTED = {"accepted", "superseded", "voided", "damaged"}
+
+
+def _listed(name: str) -> BindParameter[Any]:
+    return bindparam(name, expanding=True)
 
 
 def slot_rule(slot: Slot, rules: OfficeRules = DEFAULT_RULES) -> SlotRule:
@@ -110,21 +114,23 @@ def version_fact(
     )
 
 
+_MATERIAL = (
+    select(Evidence)
+    .where(Evidence.office_id == bindparam("office_id"), Evidence.slot_code.in_(_listed("codes")))
+    .options(
+        selectinload(Evidence.obligations).load_only(Obligation.id),
+        selectinload(Evidence.versions).joinedload(Version.review),
+    )
+)
+
+
 def history_of(
     session: Session, office_id: int, slots: dict[str, Slot], zone: ZoneInfo = OFFICE_ZONE
 ) -> dict[str, tuple[VersionFact, ...]]:
     """All versions of these slots, of any period and year, in two statements."""
     if not slots:
         return {}
-    items = session.scalars(
-        select(Evidence)
-        .where(Evidence.office_id == office_id, Evidence.slot_code.in_(slots))
-        .options(
-            selectinload(Evidence.obligations).load_only(Obligation.id),
-            selectinload(Evidence.versions).joinedload(Version.review),
-        )
-        .execution_options(populate_existing=False)
-    ).all()
+    items = session.scalars(_MATERIAL, {"office_id": office_id, "codes": list(slots)}).all()
     facts: dict[str, list[VersionFact]] = defaultdict(list)
     extensions: dict[int, int] = defaultdict(int)
     for item in items:
@@ -191,6 +197,27 @@ def indicator_facts(
     return tuple(facts)
 
 
+# Put together once: these are asked for every period that is assessed.
+_PERIODS = (
+    select(Period)
+    .where(Period.id.in_(_listed("ids")))
+    .options(
+        joinedload(Period.task).selectinload(Task.indicators),
+        selectinload(Period.obligations).joinedload(Obligation.slot),
+    )
+)
+_CYCLES = select(Obligation.slot_id, Obligation.end, Obligation.due).where(Obligation.slot_id.in_(_listed("slots")))
+_SPANS = select(Period.id, Period.end, Period.ladder).where(Period.task_id == bindparam("task_id"))
+_VALUES = select(IndicatorValue).where(IndicatorValue.period_id.in_(_listed("ids")))
+_PROOFS = select(Version.id).where(Version.id.in_(_listed("ids")), Version.state.in_(PROVES))
+# A draft presses nobody: until a leader signs it, it is no more than a proposal.
+_PRESSED = (
+    select(Notice.open_period_id)
+    .where(Notice.open_period_id.in_(_listed("ids")))
+    .where(Notice.state != NoticeState.DRAFT.value)
+)
+
+
 def reassess(
     session: Session, period_ids: Iterable[int], *, now: datetime, zone: ZoneInfo = OFFICE_ZONE, sweeping: bool = False
 ) -> dict[int, PeriodVerdict]:
@@ -209,15 +236,7 @@ def reassess(
     reopened: list[tuple[Period, datetime | None]] = []
     for chunk_start in range(0, len(wanted), 400):
         chunk = wanted[chunk_start : chunk_start + 400]
-        periods = session.scalars(
-            select(Period)
-            .where(Period.id.in_(chunk))
-            .options(
-                joinedload(Period.task).selectinload(Task.indicators),
-                joinedload(Period.task).selectinload(Task.periods),
-                selectinload(Period.obligations).joinedload(Obligation.slot),
-            )
-        ).all()
+        periods = session.scalars(_PERIODS, {"ids": chunk}).all()
         by_task: dict[int, list[Period]] = defaultdict(list)
         for period in periods:
             by_task[period.task_id].append(period)
@@ -263,29 +282,21 @@ def facts_of_task(
     task = periods[0].task
     slots = {obligation.slot.code: obligation.slot for period in periods for obligation in period.obligations}
     history = history_of(session, task.office_id, slots, zone)
-    siblings = session.execute(
-        select(Obligation.slot_id, Obligation.end, Obligation.due).where(
-            Obligation.slot_id.in_([slot.id for slot in slots.values()])
-        )
-    ).all()
-    following = next_dues([(row[0], row[1], row[2]) for row in siblings])
-    values = session.scalars(
-        select(IndicatorValue).where(IndicatorValue.period_id.in_([period.id for period in task.periods]))
-    ).all()
-    named = [value.version_id for value in values if value.version_id is not None]
-    proofs = set(session.scalars(select(Version.id).where(Version.id.in_(named), Version.state.in_(PROVES))))
-    # A draft presses nobody: until a leader signs it, it is no more than a proposal.
-    pressed = set(
-        session.scalars(
-            select(Notice.open_period_id)
-            .where(Notice.open_period_id.in_([row.id for row in periods]))
-            .where(Notice.state != NoticeState.DRAFT.value)
-        )
-    )
+    cycles = session.execute(_CYCLES, {"slots": [slot.id for slot in slots.values()]}).all()
+    following = next_dues([(row[0], row[1], row[2]) for row in cycles])
+    spans: Sequence[Any] = ()
+    values: Sequence[IndicatorValue] = ()
+    proofs: set[int] = set()
+    if task.indicators:
+        spans = session.execute(_SPANS, {"task_id": task.id}).all()
+        values = session.scalars(_VALUES, {"ids": [span.id for span in spans]}).all()
+        if named := [value.version_id for value in values if value.version_id is not None]:
+            proofs = set(session.scalars(_PROOFS, {"ids": named}))
+    pressed = set(session.scalars(_PRESSED, {"ids": [period.id for period in periods]}))
     starts, rules = climbs_from(session, periods, zone), load_rules(session, task.office_id)
     facts = {}
     for period in periods:
-        known = values_until(values, period, task.periods, task.indicators)
+        known = values_until(values, period, spans, task.indicators)
         facts[period.id] = period_facts(
             period,
             task,
@@ -296,7 +307,7 @@ def facts_of_task(
                 for obligation in period.obligations
             ),
             history,
-            indicator_facts(period, task.periods, task.indicators, task.plan_year, known, proofs),
+            indicator_facts(period, spans, task.indicators, task.plan_year, known, proofs),
             notice_open=period.id in pressed,
             climbs_from=starts.get(period.id),
         )

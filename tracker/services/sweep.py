@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import bindparam, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import WorkCalendar, local_date
@@ -121,13 +121,14 @@ def _each(this: _Pass, kind: type[Period] | type[Clock], work: Callable[[_Pass, 
             after = (attention, key)
             try:
                 work(this, key)
+                this.session.flush()
+                this.session.expunge_all()  # what was read stays out of memory, and out of the commit's way
                 this.session.commit()
             except Exception:  # one poisoned item must not stop the office
                 this.session.rollback()
+                this.session.expunge_all()
                 log.exception("%s %s could not be swept", kind.__tablename__, key)
                 failed.append(key)
-        # What was read stays out of memory.
-        this.session.expunge_all()
 
 
 def _page(
@@ -141,11 +142,18 @@ def _page(
     return [(attention, key) for attention, key in rows if attention is not None]
 
 
+# Put together once: for the many items of a pass that would cost more than asking.
+_WAITING = (
+    select(Period)
+    .where(Period.id == bindparam("period_id"), Period.next_attention_at <= bindparam("now"))
+    .with_for_update(of=Period)
+)
+_RUNGS = select(Reminder.rung).where(Reminder.period_id == bindparam("period_id"))
+
+
 def _sweep_period(this: _Pass, period_id: int) -> None:
     write(this.session)
-    period = this.session.scalar(
-        select(Period).where(Period.id == period_id, Period.next_attention_at <= this.now).with_for_update(of=Period)
-    )
+    period = this.session.scalar(_WAITING, {"period_id": period_id, "now": this.now})
     if period is None:
         return  # another worker was quicker
     before, result = set(period.reasons), this.result
@@ -183,7 +191,7 @@ def _remind(this: _Pass, period: Period, task: Task, verdict: PeriodVerdict) -> 
 
 
 def _climbed(this: _Pass, period: Period) -> set[str]:
-    known = set(this.session.scalars(select(Reminder.rung).where(Reminder.period_id == period.id)))
+    known = set(this.session.scalars(_RUNGS, {"period_id": period.id}))
     # Once the cycles inside an extended period carried its date, too (2026-10-30/M09/T+1): still the same rungs.
     named = [read_rung(code) for code in known]
     return known | {f"{one.cycle}/{one.step}" for one in named if one.cycle and one.prefix}

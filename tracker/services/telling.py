@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -97,6 +97,19 @@ def recipients(session: Session, task: Task, roles: Sequence[str], today: date) 
     return people_at(session, task.office_id, task.owner_id, roles, today, contact_id=task.contact_id)
 
 
+# Put together once: asked for every rung that rings.
+_TODAY: BindParameter[date] = bindparam("today")
+_AT_STEPS = (
+    select(User)
+    .where(User.office_id == bindparam("office_id"), current(_TODAY))
+    .where(
+        (User.department_id == bindparam("department_id"))
+        | User.role.in_(("legal_head", "reviewer", "deputy", "director", "secretary"))
+    )
+    .order_by(User.id)
+)
+
+
 def people_at(
     session: Session,
     office_id: int,
@@ -106,15 +119,7 @@ def people_at(
     contact_id: int | None = None,
 ) -> list[User]:
     """People of an office, their accounts in force, at steps of its escalation path: `domain.escalation.holders`."""
-    people = session.scalars(
-        select(User)
-        .where(User.office_id == office_id, current(today))
-        .where(
-            (User.department_id == department_id)
-            | User.role.in_(("legal_head", "reviewer", "deputy", "director", "secretary"))
-        )
-        .order_by(User.id)
-    ).all()
+    people = session.scalars(_AT_STEPS, {"office_id": office_id, "department_id": department_id, "today": today}).all()
     return holders(people, department_id, roles, contact_id)
 
 
