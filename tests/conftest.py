@@ -44,6 +44,10 @@ def _room(item: Any) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: measures seconds of the whole product; runs with nothing beside it")
     config.addinivalue_line("markers", "empty_database: a database with schema and calendars, but no office")
+    config.addinivalue_line(
+        "markers",
+        "filled(fill): the office and what fill(session, office) made of it once; or none",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,7 +80,7 @@ def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate
 @pytest.fixture(scope="session")
 def postgres_templates() -> Iterator[PostgresTemplates]:
     # Not below pytest's own folder: every start of another pytest takes away the right to enter it.
-    with tempfile.TemporaryDirectory(prefix="tracker-postgres-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tracker-postgres-", dir=postgres.in_memory()) as folder:
         server = postgres.start(Path(folder))
         yield PostgresTemplates(server.url)
         server.stop()
@@ -85,6 +89,21 @@ def postgres_templates() -> Iterator[PostgresTemplates]:
 def _fill_office(session: Session) -> OfficeKit:
     offices.prepare_empty(session, FROZEN)
     return offices.build(session, FROZEN)
+
+
+def _filling(request: pytest.FixtureRequest) -> tuple[str, Callable[[Session], OfficeKit]]:
+    """Name and maker of the template that the test's database is a copy of."""
+    marked = request.node.get_closest_marker("filled")
+    if marked is None or not marked.args:
+        return "office", _fill_office
+    more = marked.args[0]
+
+    def fill(session: Session) -> OfficeKit:
+        kit = _fill_office(session)
+        more(session, kit)
+        return kit
+
+    return f"{more.__module__}_{more.__name__}".replace(".", "_"), fill
 
 
 @pytest.fixture
@@ -104,8 +123,9 @@ def database(
         templates.template("empty", lambda session: offices.prepare_empty(session, FROZEN))
         made = templates.copy("empty", tmp_path)
     else:
-        templates.template("office", _fill_office)
-        made = templates.copy("office", tmp_path)
+        name, fill = _filling(request)
+        templates.template(name, fill)
+        made = templates.copy(name, tmp_path)
     yield made
     templates.drop(made)
 
@@ -129,9 +149,11 @@ def session(engine: Engine) -> Iterator[Session]:
 
 
 @pytest.fixture
-def office(templates: SqliteTemplates | PostgresTemplates, database: Database) -> OfficeKit:
+def office(
+    templates: SqliteTemplates | PostgresTemplates, database: Database, request: pytest.FixtureRequest
+) -> OfficeKit:
     """Identifiers of the small office that `database` holds."""
-    made: OfficeKit = templates.template("office", _fill_office)
+    made: OfficeKit = templates.template(*_filling(request))
     return made
 
 

@@ -12,10 +12,14 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from tracker import config, schema
-from tracker.app import create_app
+from tests.support.databases import Database, SqliteTemplates
+from tests.support.stage import Stage
+from tracker import config
+from tracker.app import NoStore, create_app
+from tracker.config import Settings
 from tracker.db import db
 from tracker.models import AuditEvent, Department, Office, User
 from tracker.services import accounts, audit, setup
@@ -26,21 +30,12 @@ EMAIL = "contact@office.example"
 SETTINGS = {"TRACKER_SECRET_KEY": "a key that is only for tests"}
 
 
-def make_app(folder: Path, **settings: str) -> Flask:
-    env = SETTINGS | {"TRACKER_DATA": str(folder)} | settings
-    app = create_app(config.load(env), testing=True)
-    with app.app_context():
-        schema.upgrade(db.engine)
-        session = db.session()
-        setup.prepare(session)
-        if session.scalar(select(User.id)) is None:
-            _people()
-        session.commit()
-    return app
+def settings_of(folder: Path, **settings: str) -> Settings:
+    return config.load(SETTINGS | {"TRACKER_DATA": str(folder)} | settings)
 
 
-def _people() -> None:
-    session = db.session()
+def _people(session: Session) -> None:
+    setup.prepare(session)
     office = Office(name_zh="演示街道", name_en="Demo subdistrict", plan_year=2026, created_at=MONDAY)
     session.add(office)
     session.flush()
@@ -70,11 +65,18 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 @pytest.fixture
-def app(tmp_path: Path, clock: time_machine.Traveller) -> Iterator[Flask]:
-    app = make_app(tmp_path)
-    yield app
-    with app.app_context():
-        db.engine.dispose()
+def database(sqlite_templates: SqliteTemplates, tmp_path: Path) -> Database:
+    """Where the default settings look for it: four accounts of one department."""
+    sqlite_templates.template("accounts", _people)
+    return sqlite_templates.copy("accounts", tmp_path)
+
+
+@pytest.fixture
+def app(stage: Stage, database: Database, tmp_path: Path, clock: time_machine.Traveller) -> Iterator[Flask]:
+    settings = settings_of(tmp_path)
+    assert settings.database_url == database.url
+    with stage.app(settings, NoStore()) as made:
+        yield made
 
 
 @pytest.fixture
@@ -351,8 +353,10 @@ def test_headers_of_every_answer(client: FlaskClient) -> None:
     assert client.get("/login").headers["Cache-Control"] == "no-store"
 
 
-def test_cookies_are_for_https_only_where_the_address_is(tmp_path: Path, clock: time_machine.Traveller) -> None:
-    client = make_app(tmp_path, TRACKER_BASE_URL="https://office.example").test_client()
+@pytest.mark.usefixtures("database", "clock")
+def test_cookies_are_for_https_only_where_the_address_is(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, TRACKER_BASE_URL="https://office.example")
+    client = create_app(settings, testing=True).test_client()
     answer = client.get("/login", base_url="https://office.example")
     assert "Secure" in answer.headers["Set-Cookie"]
     assert "max-age" in answer.headers["Strict-Transport-Security"]
@@ -404,7 +408,7 @@ def test_demo_accounts_only_in_the_demo_and_only_on_this_machine(
     ordinary = app.test_client()
     assert "演示账号" not in ordinary.get("/login").text
     assert ordinary.post("/demo-login", data={"csrf_token": token(ordinary), "user": "1"}).status_code == 404
-    demo = make_app(tmp_path, TRACKER_DEMO="1").test_client()
+    demo = create_app(settings_of(tmp_path, TRACKER_DEMO="1"), testing=True).test_client()
     assert "演示账号" in demo.get("/login").text
     form = {"csrf_token": token(demo), "user": "1", "next": "/settings"}
     for elsewhere in ({"REMOTE_ADDR": "192.0.2.7"}, {"HTTP_X_FORWARDED_FOR": "192.0.2.7"}):

@@ -13,7 +13,7 @@ from tests.support import channels as telling
 from tests.support import robots
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
-from tests.support.passing import at, begin, morning, night
+from tests.support.passing import OCTOBER, at, morning, night, october
 from tests.support.robots import KEY, Robots
 from tracker.adapters.channels import ApprisePoster
 from tracker.adapters.embedded import mailsink
@@ -25,7 +25,9 @@ from tracker.services.channel_posts import ChannelResult, post_channels
 from tracker.services.telling import tell
 from tracker.web.channel_text import short_renderer
 
-DAY = date(2026, 10, 12)  # a Monday
+DAY = OCTOBER
+
+pytestmark = pytest.mark.filled.with_args(october)
 
 
 @pytest.fixture
@@ -35,10 +37,8 @@ def server() -> Iterator[Robots]:
 
 
 @pytest.fixture
-def due(session: Session, office: OfficeKit) -> OfficeKit:
+def due(office: OfficeKit) -> OfficeKit:
     """The office on the morning of DAY: reminders made, nothing sent."""
-    begin(session, date(2026, 7, 1))
-    night(session, DAY)
     return office
 
 

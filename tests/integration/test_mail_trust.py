@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from tests.support.office import OfficeKit, add_person
-from tests.support.passing import SENDER, at, begin, mailer, mails, morning, night, text_of
+from tests.support.passing import OCTOBER, SENDER, at, mailer, mails, morning, october, text_of
 from tracker.adapters.embedded import mailsink
 from tracker.adapters.mail import open_mailer
 from tracker.config import parse_smtp
@@ -26,14 +26,15 @@ from tracker.services.delivery import DeliveryResult, deliver
 from tracker.services.letters import Rendered
 from tracker.services.telling import tell
 
-DAY = date(2026, 10, 12)  # a Monday
+DAY = OCTOBER
 CONTACT, HEAD = "contact@office.example", "dept_head@office.example"
+
+pytestmark = pytest.mark.filled.with_args(october)
 
 
 @pytest.fixture
-def due(session: Session, office: OfficeKit) -> OfficeKit:
-    begin(session, date(2026, 7, 1))
-    night(session, DAY)
+def due(office: OfficeKit) -> OfficeKit:
+    """The office on the morning of DAY: reminders made, nothing sent."""
     return office
 
 
@@ -522,6 +523,7 @@ def test_how_a_mail_left_is_kept(app: Flask, session: Session, due: OfficeKit, s
     assert digest(session, due, "contact").transport == "no TLS; no AUTH"
 
 
+@pytest.mark.filled
 def test_a_silent_pass_costs_one_look(app: Flask, session: Session, office: OfficeKit) -> None:
     def never() -> object:
         raise AssertionError("nothing waits: the server need not be asked")

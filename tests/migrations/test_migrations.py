@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,10 +32,11 @@ def make_engine(url: str) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    handle = postgres.start(tmp_path_factory.mktemp("postgres"))
-    yield handle.url
-    handle.stop()
+def server() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="tracker-postgres-", dir=postgres.in_memory()) as folder:
+        handle = postgres.start(Path(folder))
+        yield handle.url
+        handle.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from tests.support.office import OfficeKit
 from tracker.adapters.embedded import mailsink
 from tracker.adapters.mail import open_mailer
 from tracker.config import parse_smtp
@@ -24,6 +25,7 @@ from tracker.services.sweep import SweepResult, sweep
 from tracker.web.mail import renderer
 
 ZONE = ZoneInfo("Asia/Shanghai")
+OCTOBER = date(2026, 10, 12)  # a Monday
 SENDER = "tracker@office.example"
 
 
@@ -42,6 +44,12 @@ def begin(session: Session, day: date) -> None:
 
 def night(session: Session, day: date) -> SweepResult:
     return sweep(session, now=at(day, 0, 10))
+
+
+def october(session: Session, kit: OfficeKit) -> None:
+    """The morning of 12 October: a year that began in July, its reminders made in one night, nothing sent."""
+    begin(session, date(2026, 7, 1))
+    night(session, OCTOBER)
 
 
 def mailer(sink: mailsink.Handle) -> Callable[[], AbstractContextManager[Mailer]]:
