@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -46,6 +48,19 @@ def tell(
     return made.scalar() is not None
 
 
+@cache
+def _first_time(dialect: str, subject: str) -> Any:
+    """Writes one line of the ledger unless it stands there; `subject`: the column that it is about."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    columns = [column.name for column in Reminder.__table__.columns if column.name != "id"]
+    return (
+        insert(Reminder.__table__)  # type: ignore[arg-type]
+        .values({name: bindparam(name) for name in columns})
+        .on_conflict_do_nothing(index_elements=[subject, "rung", "recipient_id"])
+        .returning(Reminder.__table__.c.id)
+    )
+
+
 def remind(
     session: Session,
     people: Iterable[User],
@@ -62,27 +77,15 @@ def remind(
     note: str = "",
 ) -> int:
     """Ledger and outbox row for each of `people` who was not told this rung before (I1); how many were made."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    subject = "period_id" if period_id is not None else "clock_id"
+    statement = _first_time(session.get_bind().dialect.name, "period_id" if period_id is not None else "clock_id")
     created = 0
     for person in people:
-        made = session.execute(
-            insert(Reminder)
-            .values(
-                office_id=office_id,
-                period_id=period_id,
-                clock_id=clock_id,
-                recipient_id=person.id,
-                rung=rung,
-                owed_on=owed_on,
-                pre_holiday=pre_holiday,
-                pressed_by_id=pressed_by_id,
-                note=note,
-                created_at=now,
-            )
-            .on_conflict_do_nothing(index_elements=[subject, "rung", "recipient_id"])
-            .returning(Reminder.id)
-        ).scalar()
+        values = {
+            "office_id": office_id, "period_id": period_id, "clock_id": clock_id, "recipient_id": person.id,
+            "rung": rung, "owed_on": owed_on, "pre_holiday": pre_holiday, "pressed_by_id": pressed_by_id,
+            "note": note, "created_at": now,
+        }  # fmt: skip
+        made = session.execute(statement, values).scalar()
         if made is not None:
             tell(
                 session, office_id=office_id, recipient_id=person.id, kind=kind, now=now,
