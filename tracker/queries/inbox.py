@@ -73,13 +73,11 @@ class Glance:
 def glance(session: Session, person: User, today: date) -> Glance:
     """Unread news, and what the person's department must not leave until the next mail; one statement."""
     pressed = person.department_id is not None and Role(person.role) in OWNERS | LEGAL
-    rows: Any = session.execute(
-        _UNREAD_AND_URGENT if pressed else _UNREAD,
-        {
-            "person_id": person.id, "office_id": person.office_id, "department_id": person.department_id,
-            "tomorrow": today + timedelta(1),
-        } if pressed else {"person_id": person.id},
-    ).all()  # fmt: skip
+    asked = {
+        "person_id": person.id, "office_id": person.office_id, "department_id": person.department_id,
+        "tomorrow": today + timedelta(1),
+    }  # fmt: skip
+    rows: Any = session.execute(_UNREAD_AND_URGENT if pressed else _UNREAD, asked).all()
     return Glance(
         next(row[1] for row in rows if row[0] == "unread"),
         tuple(_urgent(row) for row in rows if row[0] != "unread")[:URGENT],
