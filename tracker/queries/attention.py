@@ -126,6 +126,17 @@ def _values(office_id: int, wanted: AttentionFilter, today: date) -> dict[str, A
     return values | {"today": today, "owner": wanted.department}
 
 
+def _part(limit: int, after: tuple[date, int] | None) -> dict[str, Any]:
+    """Which page of a list: one line more than is shown says whether there is another."""
+    return {"limit": limit + 1} | ({"after": after[0], "after_key": after[1]} if after else {})
+
+
+def _place(due: ColumnElement[Any], key: ColumnElement[Any], statement: Select[Any], *, later: bool) -> Select[Any]:
+    """The lines from there on, most urgent first."""
+    chosen = statement.where(_keyset(due, key)) if later else statement
+    return chosen.order_by(due, key).limit(bindparam("limit"))
+
+
 def _of_list(kind: str, *, owned: bool) -> list[ColumnElement[bool]]:
     """What belongs to a list; only columns of the obligation itself, so that nothing is joined to find it.
 
@@ -162,9 +173,7 @@ def _keyset(due: ColumnElement[Any], key: ColumnElement[Any]) -> ColumnElement[b
 @cache
 def _chosen(kind: str, *, owned: bool, later: bool) -> Select[Any]:
     chosen = select(Obligation.id).where(*_of_list(kind, owned=owned))
-    if later:
-        chosen = chosen.where(_keyset(Obligation.due.expression, Obligation.id.expression))
-    return chosen.order_by(Obligation.due, Obligation.id).limit(bindparam("limit"))
+    return _place(Obligation.due.expression, Obligation.id.expression, chosen, later=later)
 
 
 def read_list(
@@ -180,9 +189,7 @@ def read_list(
 
     `after` is (due, id) of the last line of the page before.
     """
-    values = _values(office_id, wanted, today) | {"limit": limit + 1}
-    if after:
-        values |= {"after": after[0], "after_key": after[1]}
+    values = _values(office_id, wanted, today) | _part(limit, after)
     chosen = _chosen(kind, owned=bool(wanted.department), later=after is not None)
     ids = session.scalars(chosen, values).all()
     return _lines(session, ids[:limit]), len(ids) > limit
@@ -227,9 +234,7 @@ def _chosen_weak(*, owned: bool, later: bool) -> Select[Any]:
     )  # fmt: skip
     if owned:
         statement = statement.where(Department.code == OWNER)
-    if later:
-        statement = statement.where(_keyset(Period.due.expression, Period.id.expression))
-    return statement.order_by(Period.due, Period.id).limit(bindparam("limit"))
+    return _place(Period.due.expression, Period.id.expression, statement, later=later)
 
 
 def read_insufficient(
@@ -240,9 +245,7 @@ def read_insufficient(
     limit: int = PAGE,
 ) -> tuple[list[WeakPeriod], bool]:
     """Periods that are red for being insufficient, oldest deadline first."""
-    values = {"office_id": office_id, "year": wanted.year, "owner": wanted.department, "limit": limit + 1}
-    if after:
-        values |= {"after": after[0], "after_key": after[1]}
+    values = {"office_id": office_id, "year": wanted.year, "owner": wanted.department} | _part(limit, after)
     statement = _chosen_weak(owned=bool(wanted.department), later=after is not None)
     rows = session.execute(statement, values).all()
     found: list[list[Any]] = [[*row[:4], tuple(row[4]), *row[5:]] for row in rows[:limit]]
