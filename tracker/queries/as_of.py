@@ -4,7 +4,7 @@ The row classes can be overwritten: services.as_of sets them to what they said t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -23,11 +23,9 @@ from tracker.models import (
     Obligation,
     Period,
     Request,
-    Review,
     Slot,
     Task,
     Version,
-    evidence_obligation,
 )
 
 
@@ -74,33 +72,6 @@ class OwedRow:
     min_count: int
     zero_report: bool
     slot: Any = None
-
-
-@dataclass
-class VersionRow:
-    """The columns of a version that are judged by; `state`, `flags`, `flagged_on` are those of then."""
-
-    id: int
-    evidence_id: int
-    number: int
-    kind: str
-    state: str
-    doc_date: date | None
-    covered_from: date | None
-    covered_to: date | None
-    valid_to: date | None
-    piece: str
-    flags: Sequence[str]
-    flagged_on: date | None
-    uploaded_at: datetime
-    submitted_at: datetime | None
-    decided_at: datetime | None
-    times_returned: int
-    continues_id: int | None
-    slot_code: str
-    verdict: str | None
-    ticked: Sequence[int] | None
-    blob_id: int | None
 
 
 @dataclass
@@ -218,34 +189,6 @@ def read_requests(session: Session, office_id: int, year: int) -> dict[int, list
     ):
         found[row.period_id].append(row)
     return found
-
-
-def read_versions(session: Session, office_id: int, slots: Mapping[str, Any]) -> list[VersionRow]:
-    rows = session.execute(
-        select(
-            Version.id, Version.evidence_id, Version.number, Version.kind, Version.state, Version.doc_date,
-            Version.covered_from, Version.covered_to, Version.valid_to, Version.piece, Version.flags,
-            Version.flagged_on, Version.uploaded_at, Version.submitted_at, Version.decided_at, Version.times_returned,
-            Version.continues_id, Evidence.slot_code, Review.verdict, Review.ticked, Version.blob_id,
-        )
-        .join(Evidence, Evidence.id == Version.evidence_id)
-        .outerjoin(Review, Review.version_id == Version.id)
-        .where(Evidence.office_id == office_id, Evidence.slot_code.in_(slots))
-        .order_by(Version.evidence_id, Version.number)
-    )  # fmt: skip
-    found: list[VersionRow] = [VersionRow(*values) for values in map(tuple, rows)]
-    return found
-
-
-def read_links(session: Session, office_id: int, slots: Mapping[str, Any]) -> dict[int, frozenset[int]]:
-    found: dict[int, set[int]] = defaultdict(set)
-    for evidence_id, obligation_id in session.execute(
-        select(evidence_obligation.c.evidence_id, evidence_obligation.c.obligation_id)
-        .join(Evidence, Evidence.id == evidence_obligation.c.evidence_id)
-        .where(Evidence.office_id == office_id, Evidence.slot_code.in_(slots))
-    ):
-        found[evidence_id].add(obligation_id)
-    return {key: frozenset(linked) for key, linked in found.items()}
 
 
 def read_acts(session: Session, office_id: int, items: set[int], before: datetime) -> Sequence[Any]:

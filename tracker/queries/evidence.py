@@ -182,20 +182,43 @@ def items_of(rows: Sequence[VersionRow], *, with_drafts: bool) -> list[Item]:
     return items
 
 
+_WITH_TASK = (
+    select(Obligation)
+    .where(Obligation.id == bindparam("obligation_id"))
+    .options(joinedload(Obligation.slot).joinedload(Slot.task).joinedload(Task.cooperating))
+)
+
+
+def obligation_with_task(session: Session, obligation_id: int) -> Obligation:
+    """The obligation with its slot, its task and the task's departments, as they are now; in one statement.
+
+    NotFound("not_found").
+    """
+    found = session.scalars(_WITH_TASK, {"obligation_id": obligation_id}).unique().one_or_none()
+    if found is None:
+        raise NotFound("not_found")
+    return found
+
+
+_LOCK = select(Obligation.id).where(Obligation.id == bindparam("obligation_id")).with_for_update()
+_OPEN_DRAFT = (
+    select(Version.id)
+    .join(Blob, Blob.id == Version.blob_id)
+    .join(evidence_obligation, evidence_obligation.c.evidence_id == Version.evidence_id)
+    .where(evidence_obligation.c.obligation_id == bindparam("obligation_id"), Blob.sha256 == bindparam("sha256"))
+    .where(Version.state == "draft", Version.uploaded_by_id == bindparam("uploader_id"))
+    .limit(1)
+)
+
+
 def open_draft(session: Session, *, obligation_id: int, uploader_id: int, sha256: str) -> int | None:
     """The person's own draft of the very same bytes for this obligation: a double click, or a retry of a lost answer.
 
     Locks the obligation where the database can, so that two such uploads at once meet here one after the other.
     """
-    session.execute(select(Obligation.id).where(Obligation.id == obligation_id).with_for_update())
-    return session.scalar(
-        select(Version.id)
-        .join(Blob, Blob.id == Version.blob_id)
-        .join(evidence_obligation, evidence_obligation.c.evidence_id == Version.evidence_id)
-        .where(evidence_obligation.c.obligation_id == obligation_id, Blob.sha256 == sha256)
-        .where(Version.state == "draft", Version.uploaded_by_id == uploader_id)
-        .limit(1)
-    )
+    session.execute(_LOCK, {"obligation_id": obligation_id})
+    wanted = {"obligation_id": obligation_id, "uploader_id": uploader_id, "sha256": sha256}
+    return session.scalar(_OPEN_DRAFT, wanted)
 
 
 def readable_version(session: Session, version_id: int) -> Version:

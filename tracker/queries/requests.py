@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.permissions import Action, Actor, Role, can
@@ -139,14 +139,22 @@ def count_to_decide(session: Session, actor: Actor) -> int:
     return session.scalar(query) or 0
 
 
+_OF_PERIOD = (
+    select(Request)
+    .where(
+        or_(
+            Request.period_id == bindparam("period_id"),
+            and_(Request.task_id == bindparam("task_id"), Request.period_id.is_(None)),
+        )
+    )
+    .order_by(Request.id.desc())
+    .limit(PAGE)
+)
+
+
 def requests_of_period(session: Session, period_id: int, task_id: int) -> list[RequestRow]:
     """What was asked about one period, and about the owner of its task, latest first."""
-    found = session.scalars(
-        select(Request)
-        .where(or_(Request.period_id == period_id, and_(Request.task_id == task_id, Request.period_id.is_(None))))
-        .order_by(Request.id.desc())
-        .limit(PAGE)
-    ).all()
+    found = session.scalars(_OF_PERIOD, {"period_id": period_id, "task_id": task_id}).all()
     return request_rows(session, found)
 
 

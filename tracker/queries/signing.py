@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.clocks import ClockKind
@@ -81,13 +81,16 @@ def unsigned(session: Session, office_id: int, year: int) -> dict[str, ToSign]:
     return {row[1]: ToSign(*row) for row in session.execute(query)}
 
 
+_SIGNED = (
+    select(Clock.task_id, Clock.started_on, Clock.due, Clock.light, Clock.stopped_at, User.name)
+    .outerjoin(User, User.id == Clock.stopped_by_id)
+    .where(Clock.task_id == bindparam("task_id"), Clock.kind == ClockKind.SIGN.value)
+)
+
+
 def signature(session: Session, task_id: int) -> Signature | None:
     """How one task was signed on to; None when it was never handed out."""
-    row = session.execute(
-        select(Clock.task_id, Clock.started_on, Clock.due, Clock.light, Clock.stopped_at, User.name)
-        .outerjoin(User, User.id == Clock.stopped_by_id)
-        .where(Clock.task_id == task_id, Clock.kind == ClockKind.SIGN.value)
-    ).one_or_none()
+    row = session.execute(_SIGNED, {"task_id": task_id}).one_or_none()
     if row is None or row[0] is None:
         return None
     return Signature(row[0], row[1], row[2], row[3], row[4], row[5] or "")

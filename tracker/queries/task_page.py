@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from tracker.domain.calendar import day_start, local_date
@@ -200,16 +200,50 @@ class TaskPage:
         return tuple(found.values())
 
 
+# Put together once: that costs more than asking.
+_TASK = (
+    select(Task)
+    .where(
+        Task.office_id == bindparam("office_id"), Task.plan_year == bindparam("year"), Task.code == bindparam("code")
+    )
+    .options(
+        joinedload(Task.part), joinedload(Task.owner), selectinload(Task.cooperating), selectinload(Task.periods),
+    )
+)  # fmt: skip
+_OWED = (
+    select(Obligation, Slot)
+    .join(Slot, Slot.id == Obligation.slot_id)
+    .where(Obligation.period_id == bindparam("period_id"))
+    .order_by(Slot.position, Obligation.start, Obligation.id)
+)
+_REFUSED = (
+    select(Evidence.slot_code, Review.reason_codes)
+    .join(Version, Version.id == Review.version_id)
+    .join(Evidence, Evidence.id == Version.evidence_id)
+    .where(Evidence.office_id == bindparam("office_id"))
+    .where(Evidence.slot_code.in_(bindparam("codes", expanding=True)))
+    .where(Review.verdict.in_(("returned", "rejected")), Review.decided_at >= bindparam("since"))
+)
+_INDICATORS = select(Indicator).where(Indicator.task_id == bindparam("task_id")).order_by(Indicator.code)
+_ACTS = (
+    select(AuditEvent)
+    .where(AuditEvent.subject == "version", AuditEvent.subject_id.in_(bindparam("ids", expanding=True)))
+    .where(AuditEvent.action.in_(TOLD_ACTIONS))
+    .order_by(AuditEvent.seq.desc())
+    .limit(EVENTS)
+)
+_SENT = (
+    select(Reminder.rung, Outbox.settled_at, User.name)
+    .join(Outbox, Outbox.reminder_id == Reminder.id)
+    .join(User, User.id == Reminder.recipient_id)
+    .where(Reminder.period_id == bindparam("period_id"), Outbox.outcome == "sent")
+    .order_by(Outbox.settled_at, User.id)
+)
+
+
 def load_task(session: Session, *, office_id: int, year: int, code: str) -> Task:
     """The task of this year with part, owner, helpers and periods; NotFound("not_found")."""
-    task = session.scalar(
-        select(Task)
-        .where(Task.office_id == office_id, Task.plan_year == year, Task.code == code)
-        .options(
-            joinedload(Task.part), joinedload(Task.owner),
-            selectinload(Task.cooperating), selectinload(Task.periods),
-        )
-    )  # fmt: skip
+    task = session.scalar(_TASK, {"office_id": office_id, "year": year, "code": code})
     if task is None:
         raise NotFound("not_found")
     return task
@@ -276,12 +310,7 @@ def _choose(chips: Sequence[PeriodChip], period_no: str | None, today: date) -> 
 
 
 def _cards(session: Session, task: Task, period: PeriodChip, today: date, *, insider: bool) -> tuple[Card, ...]:
-    owed = session.execute(
-        select(Obligation, Slot)
-        .join(Slot, Slot.id == Obligation.slot_id)
-        .where(Obligation.period_id == period.id)
-        .order_by(Slot.position, Obligation.start, Obligation.id)
-    ).all()
+    owed = session.execute(_OWED, {"period_id": period.id}).all()
     standing = [slot.code for _, slot in owed if slot.coverage == "standing" or slot.refresh_cycle == "once"]
     rows = versions_for(
         session,
@@ -301,13 +330,7 @@ def _refusals(
 ) -> dict[str, tuple[tuple[str, int], ...]]:
     """Slot code → reason codes of the past year's returns and rejections with how often each was given."""
     since = day_start(today - timedelta(REFUSED_DAYS), OFFICE_ZONE)
-    rows = session.execute(
-        select(Evidence.slot_code, Review.reason_codes)
-        .join(Version, Version.id == Review.version_id)
-        .join(Evidence, Evidence.id == Version.evidence_id)
-        .where(Evidence.office_id == office_id, Evidence.slot_code.in_(codes))
-        .where(Review.verdict.in_(("returned", "rejected")), Review.decided_at >= since)
-    )
+    rows = session.execute(_REFUSED, {"office_id": office_id, "codes": list(codes), "since": since})
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for code, reasons in rows:
         counts[code].update(map(str, reasons))
@@ -352,7 +375,7 @@ def _card(
 
 def _figures(session: Session, task: Task, period: PeriodChip) -> tuple[Figure, ...]:
     """Indicators; a yearly one shows the latest value of the year so far, others that of this very period."""
-    indicators = session.scalars(select(Indicator).where(Indicator.task_id == task.id).order_by(Indicator.code)).all()
+    indicators = session.scalars(_INDICATORS, {"task_id": task.id}).all()
     if not indicators:
         return ()
     ends = {other.id: other.end for other in task.periods}
@@ -387,14 +410,7 @@ def _history(session: Session, period: PeriodChip, cards: Sequence[Card], *, ins
     rows = {row.id: row for card in cards for item in card.items for row in (item.current, *item.earlier)}
     found = []
     if rows:
-        events = session.scalars(
-            select(AuditEvent)
-            .where(AuditEvent.subject == "version", AuditEvent.subject_id.in_(rows))
-            .where(AuditEvent.action.in_(TOLD_ACTIONS))
-            .order_by(AuditEvent.seq.desc())
-            .limit(EVENTS)
-        )
-        for event in events:
+        for event in session.scalars(_ACTS, {"ids": list(rows)}):
             row = rows[event.subject_id or 0]
             if event.action in PRIVATE_ACTIONS and not insider:
                 continue
@@ -408,13 +424,7 @@ def _history(session: Session, period: PeriodChip, cards: Sequence[Card], *, ins
 
 def _reminders(session: Session, period_id: int) -> list[Happening]:
     """Reminders that were really sent, one line for all who got the same one at the same time."""
-    sent = session.execute(
-        select(Reminder.rung, Outbox.settled_at, User.name)
-        .join(Outbox, Outbox.reminder_id == Reminder.id)
-        .join(User, User.id == Reminder.recipient_id)
-        .where(Reminder.period_id == period_id, Outbox.outcome == "sent")
-        .order_by(Outbox.settled_at, User.id)
-    )
+    sent = session.execute(_SENT, {"period_id": period_id})
     people: dict[tuple[str, date], list[str]] = defaultdict(list)
     moments: dict[tuple[str, date], datetime] = {}
     for rung, at, name in sent:

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,36 +34,32 @@ from tracker.queries.as_of import (
     OwedRow,
     PeriodRow,
     TaskRow,
-    VersionRow,
     YearRows,
     read_acts,
     read_events,
     read_imports,
     read_indicators,
-    read_links,
     read_log,
     read_pressed,
     read_requests,
     read_tasks,
     read_values,
-    read_versions,
     read_year,
 )
 from tracker.queries.calendar import load_calendar
 from tracker.queries.catalogue import summary_until
+from tracker.queries.history import HistoryRow, read_links, read_versions
 from tracker.queries.office_rules import load_rules
 from tracker.services.assessment import (
     OFFICE_ZONE,
     PROVES,
-    TOLD,
     indicator_facts,
     next_dues,
     obligation_facts,
     period_facts,
-    replaced_on,
     slot_rule,
     values_until,
-    version_fact,
+    version_facts,
 )
 
 __all__ = ["StateOn", "state_on", "tasks_on"]
@@ -221,25 +216,8 @@ def _history(
     if when.past:
         acts = _custody_acts(log)
         versions = _then(session, office_id, versions, acts, when)
-    extensions: dict[int, int] = defaultdict(int)
-    for version in versions:
-        if version.kind == "continuation" and version.state == "accepted" and version.continues_id:
-            extensions[version.continues_id] += slots[version.slot_code].validity_days
-    replaced: dict[int, date] = {}
-    for _item, siblings in groupby(versions, key=lambda version: version.evidence_id):
-        replaced |= replaced_on([(version, version.verdict) for version in siblings], when.zone)
-    history: dict[str, list[VersionFact]] = defaultdict(list)
-    nothing: frozenset[int] = frozenset()
-    for version in versions:
-        if version.kind == "file" and version.state in TOLD:
-            linked = links.get(version.evidence_id, nothing)
-            history[version.slot_code].append(
-                version_fact(
-                    version, linked, extensions[version.id], version.ticked or (), replaced.get(version.id)
-                )
-            )  # fmt: skip
     states = {version.id: EvidenceState(version.state) for version in versions}
-    return {code: tuple(facts) for code, facts in history.items()}, states
+    return version_facts(versions, links, slots, when.zone), states
 
 
 def _custody_acts(log: Sequence[Any]) -> list[Act]:
@@ -251,8 +229,8 @@ def _custody_acts(log: Sequence[Any]) -> list[Act]:
 
 
 def _then(
-    session: Session, office_id: int, versions: Sequence[VersionRow], custody: Sequence[Act], when: _When
-) -> list[VersionRow]:
+    session: Session, office_id: int, versions: Sequence[HistoryRow], custody: Sequence[Act], when: _When
+) -> list[HistoryRow]:
     """The versions as they stood. Only items that something happened to later are replayed, the others are as now."""
     moved = {key for act in custody if act.at >= when.before for key in act.version_ids}
     before = when.before
@@ -284,7 +262,7 @@ def _then(
     return [version for version in versions if version.evidence_id not in items or version.id in then]
 
 
-def _set(version: VersionRow, then: VersionThen) -> None:
+def _set(version: HistoryRow, then: VersionThen) -> None:
     if then.state is EvidenceState.DRAFT:  # what its person said of it came with the submission
         version.doc_date = version.covered_from = version.covered_to = version.valid_to = version.submitted_at = None
     if then.state in {EvidenceState.DRAFT, EvidenceState.SUBMITTED}:

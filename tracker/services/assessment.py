@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import BindParameter, bindparam, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from tracker.domain.calendar import WorkCalendar, day_start, local_date
 from tracker.domain.completion import assess_period
@@ -30,9 +32,10 @@ from tracker.domain.notices import NoticeState
 from tracker.domain.office_rules import DEFAULT_RULES, OfficeRules
 from tracker.domain.periods import stones
 from tracker.domain.recipe import required_codes, split
-from tracker.models import Evidence, Indicator, IndicatorValue, Notice, Obligation, Period, Slot, Task, Version
+from tracker.models import Evidence, Indicator, IndicatorValue, Notice, Obligation, Period, Slot, Version
 from tracker.queries.calendar import load_calendar
 from tracker.queries.catalogue import summary_until
+from tracker.queries.history import HistoryRow, read_links, read_versions
 from tracker.queries.ladders import climbs_from, load_ladders
 from tracker.queries.office_rules import load_rules
 from tracker.services import audit
@@ -114,40 +117,36 @@ def version_fact(
     )
 
 
-_MATERIAL = (
-    select(Evidence)
-    .where(Evidence.office_id == bindparam("office_id"), Evidence.slot_code.in_(_listed("codes")))
-    .options(
-        selectinload(Evidence.obligations).load_only(Obligation.id),
-        selectinload(Evidence.versions).joinedload(Version.review),
-    )
-)
-
-
 def history_of(
-    session: Session, office_id: int, slots: dict[str, Slot], zone: ZoneInfo = OFFICE_ZONE
+    session: Session, office_id: int, slots: Mapping[str, Slot], zone: ZoneInfo = OFFICE_ZONE
 ) -> dict[str, tuple[VersionFact, ...]]:
     """All versions of these slots, of any period and year, in two statements."""
     if not slots:
         return {}
-    items = session.scalars(_MATERIAL, {"office_id": office_id, "codes": list(slots)}).all()
-    facts: dict[str, list[VersionFact]] = defaultdict(list)
+    links = read_links(session, office_id, slots)
+    return version_facts(read_versions(session, office_id, slots), links, slots, zone)
+
+
+def version_facts(
+    versions: Sequence[HistoryRow], links: Mapping[int, frozenset[int]], slots: Mapping[str, Any], zone: ZoneInfo
+) -> dict[str, tuple[VersionFact, ...]]:
+    """Slot code → what its versions say; `versions` item by item, each item's in order, `links` by item."""
     extensions: dict[int, int] = defaultdict(int)
-    for item in items:
-        for version in item.versions:
-            if version.kind == "continuation" and version.state == "accepted" and version.continues_id:
-                extensions[version.continues_id] += slots[item.slot_code].validity_days
-    for item in items:
-        linked = frozenset(obligation.id for obligation in item.obligations)
-        verdicts = [(version, version.review.verdict if version.review else None) for version in item.versions]
-        replaced = replaced_on(verdicts, zone)
-        for version in item.versions:
+    for version in versions:
+        if version.kind == "continuation" and version.state == "accepted" and version.continues_id:
+            extensions[version.continues_id] += slots[version.slot_code].validity_days
+    facts: dict[str, list[VersionFact]] = defaultdict(list)
+    nothing: frozenset[int] = frozenset()
+    for item, siblings in groupby(versions, key=attrgetter("evidence_id")):
+        known, linked = list(siblings), links.get(item, nothing)
+        replaced = replaced_on([(version, version.verdict) for version in known], zone)
+        for version in known:
             # A continuation statement is a record of its own; it counts only through what it extends.
             if version.kind == "file" and version.state in TOLD:
-                ticked = version.review.ticked if version.review else []
-                facts[item.slot_code].append(
-                    version_fact(version, linked, extensions[version.id], ticked, replaced.get(version.id))
+                said = version_fact(
+                    version, linked, extensions[version.id], version.ticked or (), replaced.get(version.id)
                 )
+                facts[version.slot_code].append(said)
     return {code: tuple(known) for code, known in facts.items()}
 
 
@@ -198,14 +197,14 @@ def indicator_facts(
 
 
 # Put together once: these are asked for every period that is assessed.
-_PERIODS = (
-    select(Period)
-    .where(Period.id.in_(_listed("ids")))
-    .options(
-        joinedload(Period.task).selectinload(Task.indicators),
-        selectinload(Period.obligations).joinedload(Obligation.slot),
-    )
+_PERIODS = select(Period).where(Period.id.in_(_listed("ids"))).options(joinedload(Period.task))
+_OWED = (
+    select(Obligation)
+    .where(Obligation.period_id.in_(_listed("ids")))
+    .options(joinedload(Obligation.slot))
+    .order_by(Obligation.id)
 )
+_MEASURED = select(Indicator).where(Indicator.task_id.in_(_listed("ids"))).order_by(Indicator.code)
 _CYCLES = select(Obligation.slot_id, Obligation.end, Obligation.due).where(Obligation.slot_id.in_(_listed("slots")))
 _SPANS = select(Period.id, Period.end, Period.ladder).where(Period.task_id == bindparam("task_id"))
 _VALUES = select(IndicatorValue).where(IndicatorValue.period_id.in_(_listed("ids")))
@@ -236,7 +235,7 @@ def reassess(
     reopened: list[tuple[Period, datetime | None]] = []
     for chunk_start in range(0, len(wanted), 400):
         chunk = wanted[chunk_start : chunk_start + 400]
-        periods = session.scalars(_PERIODS, {"ids": chunk}).all()
+        periods = _load(session, chunk)
         by_task: dict[int, list[Period]] = defaultdict(list)
         for period in periods:
             by_task[period.task_id].append(period)
@@ -256,6 +255,23 @@ def reassess(
             insufficient=period.insufficient,
         )  # fmt: skip
     return verdicts
+
+
+def _load(session: Session, ids: Sequence[int]) -> Sequence[Period]:
+    """The periods with their task, its indicators and what is owed; in three statements."""
+    periods = session.scalars(_PERIODS, {"ids": ids}).all()
+    tasks = {period.task_id: period.task for period in periods}
+    owed: dict[int, list[Obligation]] = defaultdict(list)
+    for obligation in session.scalars(_OWED, {"ids": ids}):
+        owed[obligation.period_id].append(obligation)
+    measured: dict[int, list[Indicator]] = defaultdict(list)
+    for indicator in session.scalars(_MEASURED, {"ids": list(tasks)}):
+        measured[indicator.task_id].append(indicator)
+    for period in periods:
+        set_committed_value(period, "obligations", owed[period.id])
+    for key, task in tasks.items():
+        set_committed_value(task, "indicators", measured[key])
+    return periods
 
 
 def _reassess_task(
@@ -378,29 +394,36 @@ def values_until(values: Iterable[Any], period: Any, periods: Iterable[Any], ind
 
 
 def _store(period: Period, verdict: PeriodVerdict, zone: ZoneInfo, look_at: datetime | None) -> None:
-    period.state = verdict.state.value
-    period.light = verdict.light.value
-    period.reasons = list(verdict.reasons)
-    period.insufficient = list(verdict.insufficient)
-    period.sufficiency = verdict.sufficiency
-    period.complete = verdict.complete
-    period.completed_at = verdict.completed_at
-    if not period.task.active:
-        period.next_attention_at = None  # a retired task is nobody's concern any more
-    elif look_at is not None:
-        pending = period.next_attention_at
-        period.next_attention_at = min(pending, look_at) if pending else look_at
-    else:
-        period.next_attention_at = day_start(verdict.next_attention, zone) if verdict.next_attention else None
     by_id = {obligation.id: obligation for obligation in period.obligations}
-    period.missing = 0
+    missing = 0
     for part in verdict.obligations:
         row = by_id[part.id]
-        row.state, row.light = part.state.value, part.light.value
-        row.accepted, row.missing, row.lacking = part.accepted, part.missing, list(part.lacking)
-        row.stale_reasons, row.soon_stale, row.expires_on = list(part.stale_reasons), part.soon_stale, part.expires_on
+        _set(
+            row, state=part.state.value, light=part.light.value, accepted=part.accepted, missing=part.missing,
+            lacking=list(part.lacking), stale_reasons=list(part.stale_reasons), soon_stale=part.soon_stale,
+            expires_on=part.expires_on,
+        )  # fmt: skip
         if row.required:
-            period.missing += part.missing
+            missing += part.missing
+    if not period.task.active:
+        attention = None  # a retired task is nobody's concern any more
+    elif look_at is not None:
+        pending = period.next_attention_at
+        attention = min(pending, look_at) if pending else look_at
+    else:
+        attention = day_start(verdict.next_attention, zone) if verdict.next_attention else None
+    _set(
+        period, state=verdict.state.value, light=verdict.light.value, reasons=list(verdict.reasons),
+        insufficient=list(verdict.insufficient), sufficiency=verdict.sufficiency, complete=verdict.complete,
+        completed_at=verdict.completed_at, missing=missing, next_attention_at=attention,
+    )  # fmt: skip
+
+
+def _set(row: Period | Obligation, **values: Any) -> None:
+    """What is as it was is not touched: the session would look through the row for what is new."""
+    for name, value in values.items():
+        if getattr(row, name) != value:
+            setattr(row, name, value)
 
 
 def periods_of_slot(session: Session, office_id: int, slot_code: str) -> list[int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
@@ -15,10 +15,11 @@ from tracker.domain.facts import Coverage, EvidenceState
 from tracker.domain.permissions import Action, Actor
 from tracker.domain.recipe import check_pieces, guess_pieces
 from tracker.errors import Conflict, InvalidInput, NotFound, TrackerError
-from tracker.models import Blob, Evidence, Obligation, Version
+from tracker.models import Blob, Evidence, Obligation, Slot, Version
 from tracker.ports import StoredObject
 from tracker.queries.calendar import load_calendar
 from tracker.queries.catalogue import summary_until
+from tracker.queries.evidence import obligation_with_task
 from tracker.queries.office_rules import load_rules, require_submit
 from tracker.queries.subjects import evidence_subject, require, task_subject
 from tracker.services import audit, renditions
@@ -72,9 +73,7 @@ def may_receive(session: Session, *, actor: Actor, obligation_id: int, evidence_
     Raises NotFound, Forbidden, or Conflict("version_not_returned") when a new version of an
     item is offered that is neither returned nor rejected nor accepted.
     """
-    obligation = session.get(Obligation, obligation_id)
-    if obligation is None:
-        raise NotFound("not_found")
+    obligation = obligation_with_task(session, obligation_id)
     require(actor, Action.UPLOAD, task_subject(obligation.slot.task))
     if evidence_id is not None:
         latest = _latest(session, evidence_id)
@@ -91,8 +90,12 @@ def _latest(session: Session, evidence_id: int) -> Version | None:
     )
 
 
-def _blob(session: Session, stored: StoredObject, now: datetime) -> Blob:
-    blob = session.scalar(select(Blob).where(Blob.sha256 == stored.sha256))
+_BLOB = select(Blob).where(Blob.sha256 == bindparam("sha256"))
+
+
+def _blob(session: Session, stored: StoredObject, now: datetime) -> tuple[Blob, bool]:
+    """The row of these bytes, and whether it is a new one: then no version has them yet."""
+    blob = session.scalar(_BLOB, {"sha256": stored.sha256})
     if blob is None:
         blob = Blob(
             sha256=stored.sha256, sm3=stored.sm3, crc32=stored.crc32, size=stored.size, object_key=stored.key,
@@ -100,10 +103,11 @@ def _blob(session: Session, stored: StoredObject, now: datetime) -> Blob:
         )  # fmt: skip
         session.add(blob)
         session.flush()
-    elif blob.condition == "removed":
+        return blob, True
+    if blob.condition == "removed":
         # What two persons took out for good does not come in again by another door.
         raise InvalidInput("bytes_forbidden")
-    return blob
+    return blob, False
 
 
 def attach(
@@ -123,17 +127,11 @@ def attach(
     """
     obligation = may_receive(session, actor=actor, obligation_id=obligation_id, evidence_id=evidence_id)
     slot = obligation.slot
-    blob = _blob(session, file.stored, now)
-    blob.listing = file.listing or blob.listing
+    blob, new = _blob(session, file.stored, now)
+    if file.listing:
+        blob.listing = file.listing
     renditions.want(session, blob=blob, media_type=file.media_type, now=now)
-    twin = session.scalar(
-        select(Version)
-        .join(Evidence, Evidence.id == Version.evidence_id)
-        .where(Version.blob_id == blob.id, Evidence.slot_code == slot.code, Evidence.office_id == slot.task.office_id)
-        .where(Version.state != "withdrawn")
-        .order_by(Version.state != "accepted", Version.id)  # what still counts first: it may be declared still valid
-        .limit(1)
-    )
+    twin = None if new else _twin(session, blob, slot)
     number, returned = 1, 0
     if evidence_id is None:
         item = Evidence(
@@ -166,7 +164,7 @@ def attach(
         uploaded_at=now,
         duplicate_of_id=twin.id if twin else None,
         times_returned=returned,
-        warnings=_first_warnings(session, blob, item, twin, file),
+        warnings=_first_warnings(file, twin=twin is not None, shared=not new and _is_shared(session, blob, item)),
     )
     session.add(version)
     session.flush()
@@ -179,22 +177,34 @@ def attach(
     return version
 
 
-def _first_warnings(
-    session: Session, blob: Blob, item: Evidence, twin: Version | None, file: ReceivedFile
-) -> list[str]:
-    warnings = []
-    if twin is not None:
-        warnings.append("duplicate")
+def _twin(session: Session, blob: Blob, slot: Slot) -> Version | None:
+    """The same bytes, given for the same slot before."""
+    return session.scalar(
+        select(Version)
+        .join(Evidence, Evidence.id == Version.evidence_id)
+        .where(Version.blob_id == blob.id, Evidence.slot_code == slot.code, Evidence.office_id == slot.task.office_id)
+        .where(Version.state != "withdrawn")
+        .order_by(Version.state != "accepted", Version.id)  # what still counts first: it may be declared still valid
+        .limit(1)
+    )
+
+
+def _is_shared(session: Session, blob: Blob, item: Evidence) -> bool:
     elsewhere = session.scalar(
         select(func.count(func.distinct(Evidence.slot_code)))
         .join(Version, Version.evidence_id == Evidence.id)
         .where(Version.blob_id == blob.id, Evidence.slot_code != item.slot_code, Evidence.office_id == item.office_id)
     )
-    if (elsewhere or 0) >= SHARED_LIMIT:
-        warnings.append("shared_widely")
-    if file.embedded_created is not None:
-        warnings.append(f"created:{file.embedded_created.isoformat()}")
-    return warnings
+    return (elsewhere or 0) >= SHARED_LIMIT
+
+
+def _first_warnings(file: ReceivedFile, *, twin: bool, shared: bool) -> list[str]:
+    created = file.embedded_created
+    named = (
+        (twin, "duplicate"), (shared, "shared_widely"),
+        (created is not None, f"created:{created.isoformat() if created else ''}"),
+    )  # fmt: skip
+    return [warning for holds, warning in named if holds]
 
 
 def submit(

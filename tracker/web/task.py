@@ -18,7 +18,7 @@ from tracker.domain.recipe import guess_pieces, rules_of
 from tracker.domain.reminders import ladder_kind
 from tracker.domain.requests import RequestKind, may_ask
 from tracker.errors import InvalidInput, NotFound, TrackerError
-from tracker.models import Obligation, Task
+from tracker.models import Task
 from tracker.queries import evidence as reads
 from tracker.queries.events import event_of
 from tracker.queries.evidence import Place, VersionRow
@@ -362,9 +362,7 @@ def draft_answer(version_id: int, obligation_id: int, *, repeated: bool, now: da
     """The JSON for a file that has just become a draft; `html` is its row as the page shows it."""
     session = db.session()
     row = reads.version_row(session, version_id, obligation_id)
-    obligation = session.get(Obligation, obligation_id)
-    if obligation is None:
-        raise NotFound("not_found")
+    obligation = reads.obligation_with_task(session, obligation_id)
     slot = obligation.slot
     guess = guess_dates(row.file_name, obligation.start, obligation.end)
     twin = None
