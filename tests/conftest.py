@@ -90,46 +90,47 @@ def postgres_templates() -> Iterator[PostgresTemplates]:
         server.stop()
 
 
-def _fill_office(session: Session) -> OfficeKit:
-    offices.prepare_empty(session, FROZEN)
-    return offices.build(session, FROZEN)
+Templates = SqliteTemplates | PostgresTemplates
 
 
-def _filling(request: pytest.FixtureRequest) -> tuple[str, Callable[[Session], OfficeKit]]:
-    """Name and maker of the template that the test's database is a copy of."""
+def _empty(templates: Templates) -> str:
+    templates.template("empty", lambda session: offices.prepare_empty(session, FROZEN))
+    return "empty"
+
+
+def plain_office(templates: Templates) -> OfficeKit:
+    """The small office, in the template "office"."""
+    kit: OfficeKit = templates.template(
+        "office", lambda session: offices.build(session, FROZEN), base=_empty(templates)
+    )
+    return kit
+
+
+def _office(templates: Templates, request: pytest.FixtureRequest) -> tuple[str, OfficeKit]:
+    """Name of the template that the test's database is a copy of, and the office in it."""
+    kit = plain_office(templates)
     marked = request.node.get_closest_marker("filled")
     if marked is None or not marked.args:
-        return "office", _fill_office
+        return "office", kit
     more = marked.args[0]
-
-    def fill(session: Session) -> OfficeKit:
-        kit = _fill_office(session)
-        more(session, kit)
-        return kit
-
-    return f"{more.__module__}_{more.__name__}".replace(".", "_"), fill
+    name = f"{more.__module__}_{more.__name__}".replace(".", "_")
+    templates.template(name, lambda session: more(session, kit), base="office")
+    return name, kit
 
 
 @pytest.fixture
-def templates(database_kind: str, request: pytest.FixtureRequest) -> SqliteTemplates | PostgresTemplates:
-    made: SqliteTemplates | PostgresTemplates = request.getfixturevalue(
+def templates(database_kind: str, request: pytest.FixtureRequest) -> Templates:
+    made: Templates = request.getfixturevalue(
         "postgres_templates" if database_kind == "postgresql" else "sqlite_templates"
     )
     return made
 
 
 @pytest.fixture
-def database(
-    templates: SqliteTemplates | PostgresTemplates, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Database]:
+def database(templates: Templates, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
     """A database with the small office; without any office for tests marked `empty_database`."""
-    if request.node.get_closest_marker("empty_database"):
-        templates.template("empty", lambda session: offices.prepare_empty(session, FROZEN))
-        made = templates.copy("empty", tmp_path)
-    else:
-        name, fill = _filling(request)
-        templates.template(name, fill)
-        made = templates.copy(name, tmp_path)
+    empty = request.node.get_closest_marker("empty_database") is not None
+    made = templates.copy(_empty(templates) if empty else _office(templates, request)[0], tmp_path)
     yield made
     templates.drop(made)
 
@@ -153,12 +154,9 @@ def session(engine: Engine) -> Iterator[Session]:
 
 
 @pytest.fixture
-def office(
-    templates: SqliteTemplates | PostgresTemplates, database: Database, request: pytest.FixtureRequest
-) -> OfficeKit:
+def office(templates: Templates, database: Database, request: pytest.FixtureRequest) -> OfficeKit:
     """Identifiers of the small office that `database` holds."""
-    made: OfficeKit = templates.template(*_filling(request))
-    return made
+    return _office(templates, request)[1]
 
 
 # -- the outside -------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from tests.support import channels as telling
 from tests.support import robots
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
-from tests.support.passing import at, begin, night
+from tests.support.passing import at, october
 from tests.support.robots import KEY, PATH, SECRET, VENDOR, Robots
 from tracker.config import BadSetting, Settings, load, parse_gateway
 from tracker.models import Channel, JobRun
@@ -142,11 +142,10 @@ def test_nobody_touches_anothers_channel(
     assert only(session).active
 
 
+@pytest.mark.filled.with_args(october)
 def test_a_pass_posts_although_the_mail_server_is_down_and_counts_it(
     app: Flask, session: Session, office: OfficeKit, server: Robots
 ) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, date(2026, 10, 12))
     telling.add(session, office, FROZEN, "contact", "feishu", KEY["feishu"])
     session.commit()
     with app.app_context():

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.integration.test_catalogue import DAGANG, rows_of, whole_office
+from tests.integration.test_catalogue import DAGANG, every_department, rows_of
 from tests.support import evidence as give
 from tests.support import notices as press
 from tests.support import requests as ask
@@ -35,8 +35,6 @@ from tracker.services import (
 )
 from tracker.services.as_of import StateOn, state_on
 from tracker.services.telling import remind
-
-__all__ = ["whole_office"]  # a fixture of the catalogue's tests
 
 SEED = 11
 FIRST, LAST = date(2026, 1, 1), date(2027, 1, 20)
@@ -375,7 +373,8 @@ def give_rule(session: Session) -> None:
     session.commit()
 
 
-def test_tasks_that_came_and_went(session: Session, whole_office: int, office: OfficeKit) -> None:
+@pytest.mark.filled.with_args(every_department)
+def test_tasks_that_came_and_went(session: Session, office: OfficeKit) -> None:
     """A task added in June was not there in May; one retired in July was there in June."""
 
     def only(*numbers: int) -> Callable[[dict[str, Any]], None]:
@@ -386,12 +385,12 @@ def test_tasks_that_came_and_went(session: Session, whole_office: int, office: O
 
     def bring(day: date, *numbers: int) -> None:
         rows = rows_of(only(*numbers))
-        catalogue.import_catalogue(session, actor=None, office_id=whole_office, year=2027, rows=rows, now=at(day))
+        catalogue.import_catalogue(session, actor=None, office_id=office.office_id, year=2027, rows=rows, now=at(day))
         session.commit()
 
     def codes(day: date) -> set[str]:
         session.rollback()
-        then = state_on(session, office_id=whole_office, year=2027, on=day, now=at(date(2027, 12, 1)))
+        then = state_on(session, office_id=office.office_id, year=2027, on=day, now=at(date(2027, 12, 1)))
         found = select(Task.code).join(Period).where(Period.id.in_(then.facts))
         return set(session.scalars(found))
 
@@ -399,7 +398,7 @@ def test_tasks_that_came_and_went(session: Session, whole_office: int, office: O
     kept = session.scalars(select(Task).where(Task.plan_year == 2027).order_by(Task.code)).all()
     period = kept[0].periods[0]
     remind(
-        session, [office.user(session, "contact")], office_id=whole_office, rung="T-7", owed_on=date(2027, 2, 1),
+        session, [office.user(session, "contact")], office_id=office.office_id, rung="T-7", owed_on=date(2027, 2, 1),
         kind=Kind.REMINDER, now=at(date(2027, 2, 1)), period_id=period.id,
     )  # fmt: skip
     bring(date(2027, 6, 7), 0, 1, 4)

@@ -2,13 +2,14 @@
 
 from datetime import date
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.support.clock import FROZEN
 from tests.support.notices import advance, drafted
 from tests.support.office import OfficeKit
-from tests.support.passing import at, begin, night
+from tests.support.passing import at, night, november
 from tracker.models import AuditEvent, Clock, Notice, Reminder
 from tracker.services import calendar_admin, signing
 from tracker.services.calendar_admin import CalendarChange
@@ -55,8 +56,8 @@ def test_the_time_to_sign_on_counts_the_workdays_of_the_new_table(session: Sessi
     assert rungs(session, key) == {"start", "T+1"}
 
 
+@pytest.mark.filled.with_args(november)
 def test_a_notice_gives_its_workdays_whatever_the_calendar_becomes(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 11, 1))
     notice = drafted(session, office, office.period(session, "T02", "M10"), at(DAY, 9))
     for act in ("sign", "deliver", "acknowledge"):
         advance(session, office, notice, act, at(DAY, 9))

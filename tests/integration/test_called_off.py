@@ -12,7 +12,7 @@ from tests.support import files
 from tests.support import requests as asking
 from tests.support.notices import advance, drafted
 from tests.support.office import OfficeKit
-from tests.support.passing import at, begin, mails, morning, night, text_of
+from tests.support.passing import at, begin, july, mails, morning, night, november, text_of
 from tracker.adapters.embedded import mailsink
 from tracker.errors import Conflict
 from tracker.models import Clock, Notice, NoticeStep, Outbox, Period, Reminder, Request
@@ -72,10 +72,10 @@ def news(session: Session, notice: Notice, act: str) -> set[int]:
 # --------------------------------------------------------------------------- waiver, extension, zero report
 
 
+@pytest.mark.filled.with_args(july)
 def test_a_waiver_calls_off_everything_of_its_period(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, store: ObjectStore
 ) -> None:
-    begin(session, date(2026, 7, 1))
     july = office.obligation(session, "T01-E3", "M07")
     give.accepted(session, office, july, give.received(store, files.pdf("july")), at(date(2026, 8, 3)))
     asked = waiver(session, office, quarter(session, office), at(date(2026, 10, 9))).id
@@ -95,10 +95,10 @@ def test_a_waiver_calls_off_everything_of_its_period(
     assert rungs(session, key) == told  # neither flags nor the weekly word of them
 
 
+@pytest.mark.filled.with_args(july)
 def test_an_extension_calls_off_the_steps_of_the_old_deadline_alone(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 7, 1))
     asked = asking.extension(session, office, quarter(session, office), date(2026, 10, 23), at(date(2026, 10, 9))).id
     session.commit()
     night(session, DAY)
@@ -134,10 +134,10 @@ def test_steps_that_carried_an_extension_once_are_known(session: Session, office
     assert not [rung for rung in rungs(session, key) if rung.startswith(("M07", "M08"))]
 
 
+@pytest.mark.filled.with_args(november)
 def test_a_zero_report_calls_off_what_waits(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 11, 1))
     night(session, date(2026, 11, 5))
     owed = office.obligation(session, "T02-E1", "M10")
     asked = asking.zero(session, office, owed, at(date(2026, 11, 5), 7, 0), "dept_head")
@@ -188,8 +188,8 @@ def test_what_came_after_the_draft_is_not_pressed_for(
     assert f"/notices/{key}" not in by_reader.get("deputy@office.example", "")
 
 
+@pytest.mark.filled.with_args(november)
 def test_an_extension_calls_off_the_draft_for_the_old_deadline(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 11, 1))
     until = date(2026, 11, 30)
     asked = asking.extension(session, office, october(session, office), until, at(date(2026, 11, 5), 9)).id
     session.commit()
@@ -220,8 +220,8 @@ def test_what_is_lost_again_is_drafted_again(session: Session, office: OfficeKit
     assert sorted(notice.state for notice in found) == ["cancelled", "draft"]
 
 
+@pytest.mark.filled.with_args(november)
 def test_what_somebody_drafted_by_hand_is_his_to_drop(session: Session, office: OfficeKit, store: ObjectStore) -> None:
-    begin(session, date(2026, 11, 1))
     key = drafted(session, office, october(session, office), at(date(2026, 11, 2), 9)).id
     fill(session, office, store, at(date(2026, 11, 3), 9))
     session.commit()
@@ -258,10 +258,10 @@ def delivered(session: Session, office: OfficeKit) -> Notice:
     return notice
 
 
+@pytest.mark.filled.with_args(november)
 def test_a_waiver_stops_the_clocks_of_the_notice_and_says_that_it_may_be_closed(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 11, 1))
     asked = waiver(session, office, october(session, office), at(date(2026, 11, 5), 8)).id
     key = delivered(session, office).id  # to be reported on until 12 November
     session.commit()
@@ -286,10 +286,10 @@ def test_a_waiver_stops_the_clocks_of_the_notice_and_says_that_it_may_be_closed(
     assert session.get_one(Notice, key).state == "closed"
 
 
+@pytest.mark.filled.with_args(november)
 def test_a_clock_that_runs_for_a_waived_period_all_the_same_stands_at_the_next_look(
     session: Session, office: OfficeKit
 ) -> None:
-    begin(session, date(2026, 11, 1))
     key = delivered(session, office).id
     october(session, office).waived = True  # as releases before this one left it
     session.commit()

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from tests.support import yamls
 from tests.support.clock import FROZEN
+from tests.support.office import OfficeKit
 from tracker.adapters import catalogue_files, catalogue_sheets
 from tracker.domain.catalogue import Rows
 from tracker.errors import InvalidInput
-from tracker.models import AuditEvent, Department, Evidence, Obligation, Office, Period, Slot, Task, User
+from tracker.models import AuditEvent, Department, Evidence, Obligation, Period, Slot, Task, User
 from tracker.queries.catalogue import stored_catalogue
 from tracker.services import catalogue as verbs
 
@@ -25,22 +26,32 @@ DAGANG = (CATALOGUES / "dagang.yaml").read_bytes()
 YEAR = 2027  # a year for which the small office has no catalogue
 
 
-@pytest.fixture
-def whole_office(session: Session, office: Any) -> int:
-    """The small office with every department that the illustrative catalogue names; its id."""
-    office_id = session.scalars(select(Office.id)).one()
+def every_department(session: Session, kit: OfficeKit) -> None:
+    """The small office with every department that the illustrative catalogue names."""
     known = set(session.scalars(select(Department.code)))
-    organisation = yamls.organisation()
-    for one in organisation["departments"]:
+    for one in yamls.organisation()["departments"]:
         if one["id"] not in known:
             session.add(
                 Department(
-                    office_id=office_id, code=one["id"], name_zh=one["name_zh"], name_en=one["name_en"],
+                    office_id=kit.office_id, code=one["id"], name_zh=one["name_zh"], name_en=one["name_en"],
                     collective=bool(one.get("collective")),
                 )
             )  # fmt: skip
     session.commit()
-    return int(office_id)
+
+
+def with_catalogue(session: Session, kit: OfficeKit) -> None:
+    """The same with the 51 tasks in YEAR."""
+    every_department(session, kit)
+    bring_in(session, kit.office_id, rows_of())
+
+
+pytestmark = pytest.mark.filled.with_args(every_department)
+
+
+@pytest.fixture
+def whole_office(office: OfficeKit) -> int:
+    return office.office_id
 
 
 def rows_of(change: Callable[[dict[str, Any]], None] | None = None) -> Rows:
@@ -224,8 +235,8 @@ def test_truncated_and_exploding_workbooks() -> None:
         catalogue_files.read_rows(entities.getvalue(), "a.xlsx")
 
 
+@pytest.mark.filled.with_args(with_catalogue)
 def test_dry_run_changes_nothing_and_says_what_would_be(session: Session, whole_office: int) -> None:
-    bring_in(session, whole_office, rows_of())
     before = counts(session)
 
     def change(data: dict[str, Any]) -> None:
@@ -249,8 +260,8 @@ def test_dry_run_changes_nothing_and_says_what_would_be(session: Session, whole_
     assert counts(session) == before
 
 
+@pytest.mark.filled.with_args(with_catalogue)
 def test_update_in_place_keeps_rows_and_retires_what_has_a_history(session: Session, whole_office: int) -> None:
-    bring_in(session, whole_office, rows_of())
     task = session.scalars(select(Task).where(Task.plan_year == YEAR, Task.code == "T51")).one()
     kept = session.scalars(select(Task).where(Task.plan_year == YEAR, Task.code == "T01")).one()
     kept_id, slot = kept.id, task.slots[0]

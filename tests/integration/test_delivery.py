@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from tests.support import evidence as give
 from tests.support.files import pdf
 from tests.support.office import OfficeKit
-from tests.support.passing import SENDER, at, begin, mailer, mails, morning, night, text_of
+from tests.support.passing import SENDER, at, begin, july, mailer, mails, morning, night, october, text_of
 from tracker.adapters.embedded import mailsink
 from tracker.adapters.embedded.process import LOOPBACK, free_port
 from tracker.adapters.mail import SmtpMailer, open_mailer, try_out
@@ -29,14 +29,6 @@ from tracker.services.telling import recipients, tell
 
 DAY = date(2026, 10, 12)  # a Monday: T-1 of the third quarter, September's ledger is late
 CONTACT = "contact@office.example"
-
-
-@pytest.fixture
-def due(session: Session, office: OfficeKit) -> OfficeKit:
-    """The office on the morning of DAY: reminders made, nothing sent."""
-    begin(session, date(2026, 7, 1))
-    night(session, DAY)
-    return office
 
 
 def letters(sink: mailsink.Handle, to: str = CONTACT) -> list[str]:
@@ -61,8 +53,9 @@ def more(session: Session, office: OfficeKit, now: datetime) -> None:
 # -- what is told ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filled.with_args(october)
 def test_lines_stand_in_the_order_of_urgency_and_name_what_is_missing(
-    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
     morning(app, session, smtp_sink, at(DAY))
     (message,) = [message for message in mails(smtp_sink) if message["To"] == CONTACT]
@@ -93,10 +86,11 @@ def test_a_ledger_of_a_month_inside_a_quarter_is_late_by_its_own_date(
     assert missing.count("排查台账 × 3") == 1  # July to September, counted together
 
 
+@pytest.mark.filled.with_args(october)
 def test_what_is_all_there_and_still_does_not_suffice_is_not_called_late(
-    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    period = due.period(session, "T02", "M08")
+    period = office.period(session, "T02", "M08")
     period.reasons, period.insufficient = ["insufficient"], ["I4"]
     session.execute(update(Obligation).where(Obligation.period_id == period.id).values(missing=0, stale_reasons=[]))
     session.commit()
@@ -107,8 +101,9 @@ def test_what_is_all_there_and_still_does_not_suffice_is_not_called_late(
     assert "还缺" not in part
 
 
+@pytest.mark.filled.with_args(october)
 def test_nobody_is_told_who_has_no_part_in_it(
-    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
     morning(app, session, smtp_sink, at(DAY))
     told = {str(message["To"]).partition("@")[0] for message in mails(smtp_sink)}
@@ -116,11 +111,10 @@ def test_nobody_is_told_who_has_no_part_in_it(
     assert not told & {"inspector", "archivist", "sysadmin", "secadmin", "auditadmin"}
 
 
+@pytest.mark.filled.with_args(october)
 def test_soon_stale_material_is_told_although_the_period_is_red_for_another_reason(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, DAY)
     plan = office.obligation(session, "T01-E1", "Q3")
     period = session.get_one(Period, plan.period_id)
     plan.soon_stale, plan.expires_on, plan.light, plan.missing = True, DAY + timedelta(20), "yellow", 0
@@ -163,22 +157,23 @@ def test_a_monthly_ledger_that_is_missed_again_is_flagged_again(
 # -- whose it is -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filled.with_args(october)
 def test_who_changed_his_role_or_department_hears_no_more_of_it(
-    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    session.execute(update(User).where(User.id == due.users["contact"]).values(role="archivist"))
-    elsewhere = due.departments["dzb"]
-    session.execute(update(User).where(User.id == due.users["dept_head"]).values(department_id=elsewhere))
+    session.execute(update(User).where(User.id == office.users["contact"]).values(role="archivist"))
+    elsewhere = office.departments["dzb"]
+    session.execute(update(User).where(User.id == office.users["dept_head"]).values(department_id=elsewhere))
     session.commit()
     morning(app, session, smtp_sink, at(DAY))
     assert letters(smtp_sink) == letters(smtp_sink, "dept_head@office.example") == []
-    assert outcomes(session, due.users["contact"]) == {"not_theirs"}
+    assert outcomes(session, office.users["contact"]) == {"not_theirs"}
 
 
+@pytest.mark.filled.with_args(july)
 def test_a_department_without_anybody_is_spoken_for_by_the_head_of_the_legal_office(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 7, 1))
     session.execute(update(User).where(User.department_id == office.departments["zzxf"]).values(active=False))
     session.commit()
     night(session, DAY)
@@ -187,35 +182,37 @@ def test_a_department_without_anybody_is_spoken_for_by_the_head_of_the_legal_off
     assert "T02" in text
 
 
+@pytest.mark.filled.with_args(october)
 def test_an_account_that_has_run_out_is_told_nothing_and_its_superior_is(
-    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
     ends = DAY - timedelta(1)
-    session.execute(update(User).where(User.id == due.users["contact"]).values(valid_until=ends))
+    session.execute(update(User).where(User.id == office.users["contact"]).values(valid_until=ends))
     session.commit()
     morning(app, session, smtp_sink, at(DAY))
     assert letters(smtp_sink) == []
-    assert outcomes(session, due.users["contact"]) == {"not_theirs"}
-    task = due.period(session, "T01", "Q3").task
+    assert outcomes(session, office.users["contact"]) == {"not_theirs"}
+    task = office.period(session, "T01", "Q3").task
     who = {day: [person.id for person in recipients(session, task, ("contact",), day)] for day in (ends, DAY)}
-    assert who == {ends: [due.users["contact"]], DAY: [due.users["dept_head"]]}
+    assert who == {ends: [office.users["contact"]], DAY: [office.users["dept_head"]]}
     night(session, DAY + timedelta(2))  # another step of the ladder
     rung = select(Reminder.recipient_id).where(Reminder.created_at > at(DAY))
-    assert due.users["contact"] not in set(session.scalars(rung))
+    assert office.users["contact"] not in set(session.scalars(rung))
 
 
 # -- when it fails -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filled.with_args(october)
 def test_what_came_while_a_mail_was_backing_off_waits_for_the_next_working_day(
-    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
     """The first attempt may have arrived; a mail program would hide a second one with more in it."""
     smtp_sink.sink.fault = mailsink.Fault("data", "451 4.3.0 later", frozenset({CONTACT}), times=1)
     assert morning(app, session, smtp_sink, at(DAY)).deferred == 1
-    more(session, due, at(DAY, 8, 42))
+    more(session, office, at(DAY, 8, 42))
     assert morning(app, session, smtp_sink, at(DAY, 9)).sent == 1
-    assert None in outcomes(session, due.users["contact"])
+    assert None in outcomes(session, office.users["contact"])
     later = morning(app, session, smtp_sink, at(DAY, 15))
     assert (later.sent, later.deferred) == (0, 1)
     assert len(letters(smtp_sink)) == 1
@@ -223,15 +220,16 @@ def test_what_came_while_a_mail_was_backing_off_waits_for_the_next_working_day(
     assert "T02?period=M10" not in letters(smtp_sink)[0]
     morning(app, session, smtp_sink, at(DAY + timedelta(1)))
     assert sum("T02?period=M10" in text for text in letters(smtp_sink)) == 1
-    assert outcomes(session, due.users["contact"]) == {"sent"}
+    assert outcomes(session, office.users["contact"]) == {"sent"}
 
 
+@pytest.mark.filled.with_args(october)
 def test_a_retry_about_something_that_was_done_meanwhile_is_dropped(
-    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
     smtp_sink.sink.fault = mailsink.Fault("data", "451 4.3.0 later", frozenset({CONTACT}), times=1)
     morning(app, session, smtp_sink, at(DAY))
-    mine = select(Outbox.period_id).where(Outbox.recipient_id == due.users["contact"])
+    mine = select(Outbox.period_id).where(Outbox.recipient_id == office.users["contact"])
     session.execute(
         update(Period).where(Period.id.in_(mine)).values(complete=True, light="green", reasons=["complete"])
     )
@@ -239,14 +237,15 @@ def test_a_retry_about_something_that_was_done_meanwhile_is_dropped(
     session.commit()
     assert morning(app, session, smtp_sink, at(DAY, 9)).sent == 0
     assert letters(smtp_sink) == []
-    assert outcomes(session, due.users["contact"]) == {"moot"}
+    assert outcomes(session, office.users["contact"]) == {"moot"}
 
 
+@pytest.mark.filled.with_args(october)
 def test_one_poisoned_mail_does_not_silence_the_others(
-    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
     def poisoned(person: User, lines: Sequence[Line], today: date) -> Rendered:
-        if person.id == due.users["contact"]:
+        if person.id == office.users["contact"]:
             raise ValueError("cannot be rendered")
         return Rendered(f"{len(lines)} {today}", "text", "<p>text</p>")
 
@@ -260,11 +259,12 @@ def test_one_poisoned_mail_does_not_silence_the_others(
     assert len(letters(smtp_sink)) == 1
 
 
+@pytest.mark.filled.with_args(october)
 def test_an_address_that_the_server_cannot_take_is_that_persons_trouble_alone(
-    app: Flask, session: Session, due: OfficeKit, tmp_path: Path
+    app: Flask, session: Session, office: OfficeKit, tmp_path: Path
 ) -> None:
     """A name beyond ASCII, and a server without SMTPUTF8."""
-    session.execute(update(User).where(User.id == due.users["contact"]).values(email="经办人@office.example"))
+    session.execute(update(User).where(User.id == office.users["contact"]).values(email="经办人@office.example"))
     session.commit()
     old = mailsink.Sink(tmp_path / "old")
     controller = Controller(old, hostname=LOOPBACK, port=free_port(), enable_SMTPUTF8=False)
@@ -278,8 +278,9 @@ def test_an_address_that_the_server_cannot_take_is_that_persons_trouble_alone(
     assert "SMTPUTF8" in session.scalars(select(Digest.last_error).where(Digest.state == "failed")).one()
 
 
+@pytest.mark.filled.with_args(october)
 def test_a_server_that_says_421_is_tried_again_on_a_new_connection(
-    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
     smtp_sink.sink.fault = mailsink.Fault("rcpt", None, times=1)
     first = morning(app, session, smtp_sink, at(DAY))
@@ -312,8 +313,9 @@ def deaf() -> Iterator[int]:
             one.close()
 
 
+@pytest.mark.filled.with_args(october)
 def test_a_server_that_hangs_is_left_after_its_time_and_everything_waits(
-    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle, deaf: int
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, deaf: int
 ) -> None:
     def hanging() -> object:
         return open_mailer(SmtpSettings(LOOPBACK, deaf), timeout=0.5)

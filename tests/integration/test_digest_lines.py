@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit, add_person
-from tests.support.passing import at, begin, night
+from tests.support.passing import at, first_of_october, july, night
 from tracker.domain.permissions import Role
 from tracker.domain.telling import Kind
 from tracker.models import Clock, Notice, Obligation, Outbox, Period, Request, Task, User
@@ -31,6 +31,12 @@ def counted(engine: Engine) -> Iterator[list[str]]:
     event.listen(engine, "before_cursor_execute", note)
     yield sent
     event.remove(engine, "before_cursor_execute", note)
+
+
+def overdue(session: Session, kit: OfficeKit) -> None:
+    """A year that began in July, looked at on the third day after the quarter's deadline."""
+    july(session, kit)
+    night(session, DAY)
 
 
 def rows_of(session: Session) -> dict[int, list[Outbox]]:
@@ -64,9 +70,8 @@ def the_notice(session: Session, period: Period) -> Notice:
     return notice
 
 
+@pytest.mark.filled.with_args(overdue)
 def test_everything_stands_in_the_order_of_the_rules(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, DAY)
     silence(session)
     late, month = office.period(session, "T01", "Q3"), office.period(session, "T02", "M10")
     statutory = Period(
@@ -122,8 +127,8 @@ def test_everything_stands_in_the_order_of_the_rules(session: Session, office: O
     assert not by_group["statutory"].late
 
 
+@pytest.mark.filled.with_args(july)
 def test_a_superior_sees_whose_it_is_and_the_owner_who_was_told_too(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
     silence(session)
     session.commit()
     night(session, DAY)  # T01 weighs three: the deputy is told on the third day
@@ -140,11 +145,10 @@ def test_a_superior_sees_whose_it_is_and_the_owner_who_was_told_too(session: Ses
     assert {gap.name_zh for gap in own.missing} >= {"排查会议记录"}
 
 
+@pytest.mark.filled.with_args(overdue)
 def test_who_stands_in_is_told_for_whom_and_nobody_without_a_row_gets_a_line(
     session: Session, office: OfficeKit
 ) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, DAY)
     silence(session)
     late = office.period(session, "T01", "Q3")
     session.add(
@@ -159,9 +163,8 @@ def test_who_stands_in_is_told_for_whom_and_nobody_without_a_row_gets_a_line(
     assert lines(session, office, "contact") == []
 
 
+@pytest.mark.filled.with_args(overdue)
 def test_what_is_complete_asks_nothing_more(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, DAY)
     late = office.period(session, "T01", "Q3")
     late.light, late.reasons, late.complete = "green", ["complete"], True
     session.flush()
@@ -172,10 +175,10 @@ def test_what_is_complete_asks_nothing_more(session: Session, office: OfficeKit)
     ("rung", "says_it"), [("T-30", True), ("T-14", True), ("M10/T-7", True), ("T-3", False), ("T-7w", False),
                           ("T+1", False)],
 )  # fmt: skip
+@pytest.mark.filled.with_args(first_of_october)
 def test_the_early_steps_say_what_the_material_must_show(
     session: Session, office: OfficeKit, rung: str, says_it: bool
 ) -> None:
-    begin(session, date(2026, 10, 1))
     period = office.period(session, "T02", "M10")
     remind(
         session, [office.user(session, "contact")], office_id=office.office_id, rung=rung, owed_on=DAY,
@@ -187,11 +190,10 @@ def test_the_early_steps_say_what_the_material_must_show(
 
 
 @pytest.mark.parametrize("role", list(Role))
+@pytest.mark.filled.with_args(overdue)
 def test_what_a_department_owes_joins_only_the_mails_of_whoever_works_on_it(
     session: Session, office: OfficeKit, role: Role
 ) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, DAY)
     person = add_person(session, office.office_id, "somebody", role, office.departments["zzxf"], FROZEN)
     session.flush()
     tell(
@@ -205,9 +207,8 @@ def test_what_a_department_owes_joins_only_the_mails_of_whoever_works_on_it(
     assert "system" in groups
 
 
+@pytest.mark.filled.with_args(overdue)
 def test_soon_stale_joins_only_whoever_wants_it(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, DAY)
     aging = office.period(session, "T02", "M12")
     aging.light, aging.reasons = "yellow", ["soon_stale"]
     session.flush()
@@ -217,9 +218,8 @@ def test_soon_stale_joins_only_whoever_wants_it(session: Session, office: Office
     assert aging.id not in {line.period_id for line in lines(session, office, "contact")}
 
 
+@pytest.mark.filled.with_args(overdue)
 def test_statements_do_not_grow_with_the_people(session: Session, office: OfficeKit, engine: Engine) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, DAY)
     late = office.period(session, "T01", "Q3")
     task = session.get_one(Task, late.task_id)
     many = [

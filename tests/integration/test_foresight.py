@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from tests.support.office import OfficeKit
-from tests.support.passing import at, begin, mails, morning, night
+from tests.support.passing import at, begin, july, mails, morning, night
 from tracker.adapters.embedded import mailsink
 from tracker.errors import InvalidInput
 from tracker.models import AuditEvent, Base, Digest, Outbox, Reminder
@@ -38,10 +38,10 @@ def everything(session: Session) -> dict[str, list[tuple[object, ...]]]:
     }
 
 
+@pytest.mark.filled.with_args(july)
 def test_it_foretells_what_is_then_sent(
     app: Flask, session: Session, engine: Engine, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 7, 1))
     night(session, TODAY)
     morning(app, session, smtp_sink, at(TODAY))
     before = everything(session)
@@ -72,10 +72,10 @@ def test_days_in_between_are_gone_through(app: Flask, session: Session, engine: 
     assert session.scalar(select(func.count()).where(AuditEvent.action == "notice.drafted")) == 0
 
 
+@pytest.mark.filled.with_args(july)
 def test_nothing_on_a_day_off_and_not_further_than_a_month(
     app: Flask, session: Session, engine: Engine, office: OfficeKit
 ) -> None:
-    begin(session, date(2026, 7, 1))
     assert look(app, engine, office, date(2026, 10, 17)) == []  # Saturday
     for day in (TODAY, TODAY + timedelta(31)):
         with pytest.raises(InvalidInput):

@@ -11,7 +11,7 @@ from tests.support import evidence as acts
 from tests.support import files
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
-from tests.support.passing import ZONE, at, begin, night
+from tests.support.passing import ZONE, at, begin, july, night
 from tracker.domain.calendar import local_date
 from tracker.domain.clocks import ClockKind
 from tracker.domain.facts import LadderKind
@@ -73,10 +73,10 @@ def test_clocks_are_looked_at_too(session: Session, office: OfficeKit) -> None:
 
 
 @pytest.mark.parametrize("days", [10, 2])
+@pytest.mark.filled.with_args(july)
 def test_old_material_goes_up_after_the_offices_term(
     session: Session, office: OfficeKit, store: ObjectStore, days: int
 ) -> None:
-    begin(session, date(2026, 7, 1))
     legal, now = office.actor(session, "legal_head"), at(date(2026, 7, 1))
     save_rules(session, actor=legal, rules=OfficeRules(stale_to_legal=days), now=now)
     july = office.obligation(session, "T01-E3", "M07")

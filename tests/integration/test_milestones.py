@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from tests.support import requests as asking
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit
-from tests.support.passing import at, begin, mails, morning, night, text_of
+from tests.support.passing import at, begin, mails, morning, night, november, text_of
 from tracker.adapters.embedded import mailsink
 from tracker.models import Outbox, Period, Reminder, Task
 from tracker.queries.digest import Line, lines_for
@@ -40,10 +41,10 @@ def lines(session: Session, office: OfficeKit, day: date, who: str = "contact_sf
     return lines_for(session, [person], {person.id: rows}, day).get(person.id, [])
 
 
+@pytest.mark.filled.with_args(november)
 def test_a_mail_names_the_date_on_the_way_and_what_is_due_then(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 11, 1))
     key = with_stones(session, office, ("11-27", "印发活动安排")).id
     night(session, DAY)
     assert "by/2026-11-27/T-3" in set(session.scalars(select(Reminder.rung).where(Reminder.period_id == key)))
@@ -59,8 +60,8 @@ def test_a_mail_names_the_date_on_the_way_and_what_is_due_then(
     assert next((one.rung, one.milestone) for one in news if one.code == "T03") == ("T-3", "印发活动安排")
 
 
+@pytest.mark.filled.with_args(november)
 def test_what_is_far_ahead_is_due_later_and_what_has_passed_is_not_late(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 11, 1))
     with_stones(session, office, ("11-27", "印发活动安排"))
     night(session, date(2026, 11, 20))
     found = {line.due: line for line in lines(session, office, date(2026, 11, 20)) if line.milestone}
@@ -69,10 +70,10 @@ def test_what_is_far_ahead_is_due_later_and_what_has_passed_is_not_late(session:
     assert [(line.group, line.late) for line in passed] == [("due_now", False)]
 
 
+@pytest.mark.filled.with_args(november)
 def test_a_date_that_was_moved_or_dropped_is_not_told_any_more(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 11, 1))
     key = with_stones(session, office, ("11-27", "印发活动安排")).id
     night(session, DAY)
     with_stones(session, office, ("11-30", "印发活动安排"))

@@ -14,7 +14,7 @@ from tests.support import evidence as give
 from tests.support import files
 from tests.support.notices import ACTS, advance, drafted, signed
 from tests.support.office import OfficeKit
-from tests.support.passing import ZONE, at, begin, night
+from tests.support.passing import ZONE, at, begin, night, november
 from tracker.domain.calendar import local_date
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tracker.models import AuditEvent, Clock, Notice, Outbox, Period, Reminder, User
@@ -126,8 +126,8 @@ def test_a_period_that_has_not_begun_has_nothing_open(session: Session, office: 
         drafted(session, office, office.period(session, "T02", "M12"), NOW)
 
 
+@pytest.mark.filled.with_args(november)
 def test_the_system_says_what_is_missing(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 11, 1))
     for day in range(4, 24):
         night(session, date(2026, 11, day))
     notice = session.scalars(select(Notice).where(Notice.period_id == october(session, office).id)).one()
@@ -222,8 +222,8 @@ def test_a_waiver_lets_it_be_closed_wherever_it_is(session: Session, office: Off
 # --------------------------------------------------------------------------- back and up
 
 
+@pytest.mark.filled.with_args(november)
 def test_what_does_not_convince_goes_back_with_a_new_clock(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 11, 1))
     notice = signed(session, office, october(session, office), NOW)
     for act in ("deliver", "acknowledge"):
         advance(session, office, notice, act, NOW)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from tests.conftest import _fill_office
+from tests.conftest import plain_office
 from tests.support import notices, packages, requests
 from tests.support.clock import FROZEN
 from tests.support.databases import PostgresTemplates, SqliteTemplates
@@ -77,7 +77,7 @@ def test_a_package_holds_what_was_valid_and_declares_the_rest(
 
 
 def _on(templates: SqliteTemplates | PostgresTemplates, store: ObjectStore, folder: Path) -> bytes:
-    kit: OfficeKit = templates.template("office", _fill_office)
+    kit = plain_office(templates)
     database = templates.copy("office", folder)
     engine = database.engine()
     with Session(engine) as session:

@@ -12,7 +12,7 @@ from tests.support import evidence as give
 from tests.support import files
 from tests.support import requests as asks
 from tests.support.office import OfficeKit
-from tests.support.passing import at, begin, night
+from tests.support.passing import at, july, night
 from tracker.domain.permissions import Role
 from tracker.domain.requests import may_confirm, may_decide
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -92,8 +92,8 @@ def test_the_second_extension_is_the_deputys_and_the_first_deadline_stays(sessio
     assert (period.original_due, period.due) == (DUE, date(2026, 11, 10))
 
 
+@pytest.mark.filled.with_args(july)
 def test_old_rungs_are_cancelled_and_the_new_deadline_is_climbed_anew(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
     period_id = office.period(session, "T01", "Q3").id
     for day in (date(2026, 9, 29), date(2026, 9, 30)):
         night(session, day)
@@ -120,8 +120,8 @@ def test_old_rungs_are_cancelled_and_the_new_deadline_is_climbed_anew(session: S
     assert office.period(session, "T01", "Q3").light == "red"
 
 
+@pytest.mark.filled.with_args(july)
 def test_an_extended_period_is_not_late_on_its_first_deadline(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
     night(session, date(2026, 10, 9))
     period = office.period(session, "T01", "Q3")
     asks.decided(session, office, asks.extension(session, office, period, LATER, ASKED), ASKED)
@@ -207,8 +207,8 @@ def test_a_statutory_deadline_is_recorded_with_its_document(session: Session, of
 # --------------------------------------------------------------------------- waiver, zero report
 
 
+@pytest.mark.filled.with_args(july)
 def test_a_waiver_settles_the_period(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
     period = office.period(session, "T01", "Q3")
     actor = office.actor(session, "contact")
     request = requests.ask_waiver(session, actor=actor, period_id=period.id, reason="区里统一组织", now=ASKED)
@@ -225,8 +225,8 @@ def test_a_waiver_settles_the_period(session: Session, office: OfficeKit) -> Non
         asks.extension(session, office, period, LATER, ASKED)
 
 
+@pytest.mark.filled.with_args(july)
 def test_a_zero_report_is_signed_approved_and_counts(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
     obligation = office.obligation(session, "T02-E1", "M10")
     now = at(date(2026, 11, 2))
     request = asks.zero(session, office, obligation, now)
@@ -265,8 +265,8 @@ def test_material_and_zero_exclude_each_other(session: Session, office: OfficeKi
     session.rollback()
 
 
+@pytest.mark.filled.with_args(july)
 def test_an_event_cancels_the_zero_report(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
     obligation = office.obligation(session, "T02-E1", "M10")
     other = office.obligation(session, "T02-E1", "M09")
     now = at(date(2026, 11, 2))

@@ -3,13 +3,14 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from tests.support import evidence as give
 from tests.support.office import OfficeKit, add_person
-from tests.support.passing import at, begin, mails, morning, night, text_of
+from tests.support.passing import at, begin, first_of_october, july, mails, morning, night, november, october, text_of
 from tracker.adapters.embedded import mailsink
 from tracker.domain.permissions import Role
 from tracker.models import Digest, Outbox, Period, Reminder, User
@@ -28,8 +29,8 @@ def rungs(session: Session, period_id: int, prefix: str = "T") -> dict[str, int]
     return {row[0]: row[1] for row in rows}
 
 
+@pytest.mark.filled.with_args(july)
 def test_the_rungs_come_on_their_days(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
     period = office.period(session, "T01", "Q3").id
     seen: dict[str, date] = {}
     day = date(2026, 7, 1)
@@ -52,8 +53,8 @@ def test_the_rungs_come_on_their_days(session: Session, office: OfficeKit) -> No
     assert early.pre_holiday
 
 
+@pytest.mark.filled.with_args(july)
 def test_after_downtime_only_the_latest_rung_is_made_and_nothing_twice(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
     period = office.period(session, "T01", "Q3").id
     night(session, date(2026, 10, 12))  # the first sweep since July
     assert set(rungs(session, period)) == {"T-1"}
@@ -85,8 +86,8 @@ def test_nothing_due_examines_nothing(session: Session, office: OfficeKit) -> No
     assert office.office_id
 
 
+@pytest.mark.filled.with_args(july)
 def test_a_poisoned_period_is_named_and_the_others_go_on(session: Session, office: OfficeKit) -> None:
-    begin(session, date(2026, 7, 1))
     period = office.period(session, "T02", "M09")
     poisoned, task = period.id, period.task_id
     session.execute(text("UPDATE task SET deadline_kind = 'nonsense' WHERE id = :id"), {"id": task})
@@ -138,10 +139,10 @@ def test_who_headed_the_legal_office_once_makes_none_of_his_department(session: 
     assert office.users["legal_head"] in set(session.scalars(told))
 
 
+@pytest.mark.filled.with_args(july)
 def test_one_mail_a_person_and_day_and_none_on_a_day_off(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 7, 1))
     night(session, date(2026, 10, 3))  # Saturday inside the holiday
     assert morning(app, session, smtp_sink, at(date(2026, 10, 3))).sent == 0
     assert morning(app, session, smtp_sink, at(date(2026, 10, 8), 8, 29)).sent == 0  # before the digest hour
@@ -156,10 +157,10 @@ def test_one_mail_a_person_and_day_and_none_on_a_day_off(
     assert morning(app, session, smtp_sink, at(date(2026, 10, 9))).sent == first.sent
 
 
+@pytest.mark.filled.with_args(july)
 def test_a_mail_says_what_is_missing_in_its_readers_language(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 7, 1))
     session.execute(update(User).where(User.id == office.users["dept_head"]).values(locale="en"))
     session.commit()
     night(session, date(2026, 10, 12))
@@ -176,10 +177,10 @@ def test_a_mail_says_what_is_missing_in_its_readers_language(
     assert english.get_body(("html",)) is not None
 
 
+@pytest.mark.filled.with_args(first_of_october)
 def test_what_was_done_meanwhile_is_not_told(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, store: ObjectStore
 ) -> None:
-    begin(session, date(2026, 10, 1))
     night(session, date(2026, 11, 5))  # M10 of T02 is due on the 6th
     assert "T-1" in rungs(session, office.period(session, "T02", "M10").id)
     obligation = office.obligation(session, "T02-E1", "M10")
@@ -192,21 +193,20 @@ def test_what_was_done_meanwhile_is_not_told(
     assert "moot" in outcomes
 
 
+@pytest.mark.filled.with_args(october)
 def test_somebody_who_left_gets_no_mail(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, date(2026, 10, 12))
     session.execute(update(User).where(User.id == office.users["contact"]).values(active=False))
     session.commit()
     morning(app, session, smtp_sink, at(date(2026, 10, 12)))
     assert "contact@office.example" not in {str(message["To"]) for message in mails(smtp_sink)}
 
 
+@pytest.mark.filled.with_args(november)
 def test_a_return_is_told(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, store: ObjectStore
 ) -> None:
-    begin(session, date(2026, 11, 1))
     now = at(date(2026, 11, 10), 9)
     version = give.submitted(
         session, office, office.obligation(session, "T02-E1", "M10"), give.received(store, b"%PDF-1.4 ret"), now,
@@ -220,11 +220,10 @@ def test_a_return_is_told(
     assert "T02" in told[0]
 
 
+@pytest.mark.filled.with_args(october)
 def test_a_temporary_refusal_is_tried_again_and_a_permanent_one_is_shown(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, date(2026, 10, 12))
     day = date(2026, 10, 12)
     smtp_sink.sink.fault = mailsink.Fault("data", "451 4.3.0 later", frozenset({"contact@office.example"}), times=1)
     first = morning(app, session, smtp_sink, at(day))
@@ -235,11 +234,10 @@ def test_a_temporary_refusal_is_tried_again_and_a_permanent_one_is_shown(
     assert len(ids) == len(set(ids)) == first.sent + 1
 
 
+@pytest.mark.filled.with_args(october)
 def test_a_dead_mailbox_is_named_and_told_again_the_next_day(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, date(2026, 10, 12))
     smtp_sink.sink.fault = mailsink.Fault(
         "rcpt", "550 5.1.1 no such user", frozenset({"contact@office.example"}), times=1
     )
@@ -252,11 +250,10 @@ def test_a_dead_mailbox_is_named_and_told_again_the_next_day(
     assert morning(app, session, smtp_sink, at(date(2026, 10, 13))).sent >= 1  # nothing is lost: his head hears it
 
 
+@pytest.mark.filled.with_args(october)
 def test_a_mail_server_that_is_down_loses_nothing(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, tmp_path: Path
 ) -> None:
-    begin(session, date(2026, 7, 1))
-    night(session, date(2026, 10, 12))
     dead = mailsink.start(tmp_path / "dead")
     dead.stop()
     down = morning(app, session, dead, at(date(2026, 10, 12)))

@@ -29,10 +29,11 @@ class Database:
         return engine
 
 
-def _make(url: str, fill: Fill) -> Any:
+def _make(url: str, fill: Fill, *, migrate: bool) -> Any:
     engine = Database(url).engine()
     try:
-        schema.upgrade(engine)
+        if migrate:
+            schema.upgrade(engine)
         with Session(engine) as session:
             made = fill(session)
             session.commit()
@@ -48,10 +49,12 @@ class SqliteTemplates:
         self.folder = folder
         self._made: dict[str, Any] = {}
 
-    def template(self, name: str, fill: Fill) -> Any:
-        """What `fill` returned when the template was made."""
+    def template(self, name: str, fill: Fill, *, base: str = "") -> Any:
+        """What `fill` returned when the template was made, of a migrated database or of the template `base`."""
         if name not in self._made:
-            self._made[name] = _make(f"sqlite:///{self.folder / name}.db", fill)
+            if base:
+                shutil.copyfile(self.folder / f"{base}.db", self.folder / f"{name}.db")
+            self._made[name] = _make(f"sqlite:///{self.folder / name}.db", fill, migrate=not base)
         return self._made[name]
 
     def copy(self, name: str, folder: Path) -> Database:
@@ -78,10 +81,10 @@ class PostgresTemplates:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def template(self, name: str, fill: Fill) -> Any:
+    def template(self, name: str, fill: Fill, *, base: str = "") -> Any:
         if name not in self._made:
-            self._run(f"CREATE DATABASE template_{name}")
-            self._made[name] = _make(self._named(f"template_{name}"), fill)
+            self._run(f"CREATE DATABASE template_{name}" + (f" TEMPLATE template_{base}" if base else ""))
+            self._made[name] = _make(self._named(f"template_{name}"), fill, migrate=not base)
         return self._made[name]
 
     def copy(self, name: str, folder: Path) -> Database:  # noqa: ARG002 - as the other one takes it

@@ -46,9 +46,27 @@ def night(session: Session, day: date) -> SweepResult:
     return sweep(session, now=at(day, 0, 10))
 
 
+# What `@pytest.mark.filled.with_args(...)` fills a template with, once for all tests that name it.
+
+
+def july(session: Session, kit: OfficeKit) -> None:
+    """A year that began in July; nobody has looked since."""
+    begin(session, date(2026, 7, 1))
+
+
+def first_of_october(session: Session, kit: OfficeKit) -> None:
+    """A year that began with October."""
+    begin(session, date(2026, 10, 1))
+
+
+def november(session: Session, kit: OfficeKit) -> None:
+    """A year that began with November."""
+    begin(session, date(2026, 11, 1))
+
+
 def october(session: Session, kit: OfficeKit) -> None:
     """The morning of 12 October: a year that began in July, its reminders made in one night, nothing sent."""
-    begin(session, date(2026, 7, 1))
+    july(session, kit)
     night(session, OCTOBER)
 
 

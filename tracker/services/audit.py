@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.audit_chain import GENESIS, body_digest
@@ -62,6 +62,21 @@ def ensure_head(session: Session) -> None:
         session.flush()
 
 
+# Put together once: every act is recorded. Advancing the head first makes writers queue for it.
+_ADVANCE = (
+    update(AuditHead)
+    .where(AuditHead.id == 1)
+    .values(seq=AuditHead.seq + 1)
+    .returning(AuditHead.seq, AuditHead.digest)
+    .execution_options(synchronize_session=False)
+)
+_CLOSE = (
+    update(AuditHead.__table__)  # type: ignore[arg-type]
+    .where(AuditHead.__table__.c.id == 1)
+    .values(digest=bindparam("last"))
+)
+
+
 def record(
     session: Session,
     *,
@@ -76,14 +91,11 @@ def record(
 ) -> AuditEvent:
     """Appends one event in the caller's transaction; `data` must be JSON.
 
-    Advancing the head first makes writers queue for it, so two events never share a predecessor.
+    Writers queue for the head, so two events never share a predecessor.
     """
     # The data is normalised the way it will be read back, so that the digest can be recomputed.
     data = json.loads(json.dumps(data, ensure_ascii=False, default=str))
-    advance = update(AuditHead).where(AuditHead.id == 1).values(seq=AuditHead.seq + 1)
-    moved = session.execute(
-        advance.returning(AuditHead.seq, AuditHead.digest), execution_options={"synchronize_session": False}
-    ).one()
+    moved = session.execute(_ADVANCE).one()
     event = AuditEvent(
         seq=moved.seq,
         office_id=office_id,
@@ -99,10 +111,7 @@ def record(
     )
     event.digest = event_digest(event)
     session.add(event)
-    session.execute(
-        update(AuditHead).where(AuditHead.id == 1).values(digest=event.digest),
-        execution_options={"synchronize_session": False},
-    )
+    session.execute(_CLOSE, {"last": event.digest})
     return event
 
 
