@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
-WORKERS ?= 2
+WORKERS ?= 3 # one more than the cores of a small machine: much of the tests' time is waiting
 
 .PHONY: help setup run test check format bench faults browser lock translations clean
 

@@ -10,6 +10,8 @@ from typing import Any
 import compose
 import pytest
 
+from tracker.adapters.embedded.supervisor import WORKER
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 SECRETS = {
@@ -62,6 +64,10 @@ def test_the_application_waits_for_its_schema_and_the_schema_for_its_servers(ser
     for part in ("web", "worker", "beat"):
         assert services[part]["depends_on"]["init"]["condition"] == "service_completed_successfully"
     assert set(services["init"]["depends_on"]) == {"postgres", "redis", "bucket"}
+
+
+def test_the_worker_is_the_embedded_runs(services: dict[str, Any]) -> None:
+    assert services["worker"]["command"] == ["celery", "-A", "workers.celery_app", *WORKER]
 
 
 def test_the_settings_are_accepted_by_the_application(services: dict[str, Any]) -> None:
