@@ -16,7 +16,6 @@ class StoredObject:
     sm3: str
     size: int
     crc32: int
-    old: bool = False  # lay there before: nothing was written
 
 
 @dataclass(frozen=True)

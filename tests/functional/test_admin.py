@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 
 from tests.support.clock import FROZEN, FrozenClock
 from tracker.adapters.embedded import valkey
+from tracker.domain.calendar import WorkCalendar
 from tracker.models import AuditEvent, CalendarYear, Department, JobRun, Period, Task, User
+from tracker.queries.calendar import forget_calendar, load_calendar
 
 ADMIN = (
     "/admin/people",
@@ -207,6 +209,16 @@ def test_bad_calendar_changes_nothing(client: FlaskClient, login: Any, session: 
     assert session.get(CalendarYear, 2027) is None
 
 
+def calendar_of(session: Session) -> WorkCalendar:
+    session.rollback()
+    forget_calendar(session)
+    return load_calendar(session)
+
+
+def missing_years(session: Session, year: int) -> list[int]:
+    return calendar_of(session).missing_years([year])
+
+
 def test_year_without_table_is_announced_and_can_be_started(client: FlaskClient, login: Any, session: Session) -> None:
     login("legal_head")
     assert "2031 年节假日表未导入" in client.get("/admin/calendar?year=2031").text
@@ -214,6 +226,19 @@ def test_year_without_table_is_announced_and_can_be_started(client: FlaskClient,
     row = session.get(CalendarYear, 2031)
     assert row is not None
     assert len(row.table["days"]) == 6
+    # The fixed holidays alone are no more than was known before: everything stays tentative until all is entered.
+    assert "2031 年的表还在录入" in client.get("/admin/calendar?year=2031").text
+    assert missing_years(session, 2031) == [2031]
+    client.post("/admin/calendar/day", data={"day": "2031-01-23", "kind": "off", "name": "春节"})
+    assert missing_years(session, 2031) == [2031]
+    assert not calendar_of(session).is_workday(date(2031, 1, 23))
+    looked = client.post("/admin/calendar/2031/finish", data={"look": "1"})
+    assert "还没有保存任何内容" in looked.text
+    assert missing_years(session, 2031) == [2031]
+    client.post("/admin/calendar/2031/finish")
+    assert missing_years(session, 2031) == []
+    assert "还在录入" not in client.get("/admin/calendar?year=2031").text
+    assert client.post("/admin/calendar/2031/finish").status_code == 409
 
 
 def test_test_mail_shows_what_the_server_says(client: FlaskClient, login: Any, smtp_sink: Any, app: Any) -> None:

@@ -46,6 +46,17 @@ def test_a_task_by_its_code_in_plain_words(login: Login, office: OfficeKit) -> N
     assert "没有找到任务“T99”" in login("reviewer").get("/ladders?kind=monthly&task=T99").text
 
 
+def test_a_clock_offers_no_notice(login: Login, office: OfficeKit, session: Session) -> None:
+    """The steps of 签收 and 反馈 belong to a notice or to the year's handing out: none drafts another notice."""
+    client = login("legal_head")
+    for kind in ("sign", "report"):
+        assert 'name="notice-0"' not in client.get(f"/ladders?kind={kind}").text
+    assert 'name="notice-0"' in client.get("/ladders?kind=monthly").text
+    assert client.post("/ladders/sign", data=ROWS | {"kind": "sign"}).status_code == 302
+    kept = session.scalars(select(Setting.value).where(Setting.name == "ladders")).one()
+    assert [rung["notice"] for rung in kept["sign"]["rungs"]] == [False, False]
+
+
 def test_rows_come_and_go_without_being_kept(login: Login, office: OfficeKit, session: Session) -> None:
     client = login("legal_head")
     more = client.post("/ladders/monthly/preview", data=ROWS | {"add": "1"}).text

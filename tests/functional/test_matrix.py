@@ -190,6 +190,7 @@ TABLE: dict[str, Rule] = {
     "events.index": Rule("GET", "/events", SEE | OWN | HELP | STRANGE),
     "events.register": Rule("POST", "/events", LEGAL | OWN, form=EVENT),
     "calendar.set_day": Rule("POST", "/admin/calendar/day", MANAGE),
+    "calendar.finish": Rule("POST", "/admin/calendar/2027/finish", MANAGE),
     "calendar.start": Rule("POST", "/admin/calendar/2027/start", MANAGE),
     "catalogue.apply": Rule("POST", "/admin/catalogue/apply", MANAGE),
     "catalogue.check": Rule("POST", "/admin/catalogue/check", MANAGE),

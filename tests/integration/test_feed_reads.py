@@ -1,5 +1,6 @@
 """What a calendar subscription reads: the same on both databases, with a fixed number of statements."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from sqlalchemy import event, update
@@ -12,7 +13,9 @@ from tests.support.office import OfficeKit, calendars
 from tracker.models import Office, Period
 from tracker.ports import ObjectStore
 from tracker.queries.feed import Deadline, open_deadlines
+from tracker.queries.office_rules import load_rules
 from tracker.services.audit import verify
+from tracker.services.office_rules import save_rules
 
 TODAY = date(2026, 11, 23)
 
@@ -56,6 +59,18 @@ def test_an_extension_and_a_new_holiday_table_raise_the_mark(session: Session, o
     import_table(session, actor=office.actor(session, "sysadmin"), data=table, source="", now=FROZEN + timedelta(1))
     session.commit()
     assert all(entry.mark.at == FROZEN + timedelta(1) for entry in read(session, office).values())
+
+
+def test_a_rule_that_moves_dates_raises_the_mark(session: Session, office: OfficeKit) -> None:
+    before = read(session, office)
+    rules = load_rules(session, office.office_id)
+    later = replace(rules, lag_monthly=rules.lag_monthly + 1)
+    save_rules(session, actor=office.actor(session, "legal_head"), rules=later, now=FROZEN + timedelta(1))
+    session.commit()
+    after = read(session, office)
+    changed = {key for key in before.keys() & after.keys() if before[key].day != after[key].day}
+    assert changed
+    assert all(after[key].mark.seq > before[key].mark.seq for key in changed)
 
 
 def test_the_number_of_statements_is_fixed(session: Session, office: OfficeKit) -> None:

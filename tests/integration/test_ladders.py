@@ -18,6 +18,7 @@ from tracker.domain.facts import LadderKind
 from tracker.domain.office_rules import OfficeRules
 from tracker.domain.rehearsal import Assumption
 from tracker.domain.reminders import DEFAULTS, Ladder, RungRule, Unit, as_data, plain_rung
+from tracker.domain.telling import Kind
 from tracker.errors import InvalidInput, NotFound
 from tracker.models import AuditEvent, Clock, Obligation, Outbox, Period, Reminder, Setting
 from tracker.ports import ObjectStore
@@ -27,6 +28,7 @@ from tracker.services.clocks import start_clock
 from tracker.services.ladders import preview, preview_clock, reset_ladder, save_ladder
 from tracker.services.office_rules import save_rules
 from tracker.services.rehearsal import rehearse
+from tracker.services.telling import remind
 
 TODAY = date(2026, 11, 23)
 ONE = Ladder((RungRule(-5, (1,), Unit.WORKDAY), RungRule(2, (1, 3), Unit.WORKDAY)), "T+2")
@@ -170,6 +172,26 @@ def test_a_clock_that_would_start_today(session: Session, office: OfficeKit) -> 
     assert [(rung.code, rung.on) for rung in found.ladders[0].rungs][:2] == [
         ("start", TODAY), ("T+1", date(2026, 11, 27)),
     ]  # fmt: skip
+
+
+def test_a_clock_that_was_started_anew_has_its_second_rounds_steps(session: Session, office: OfficeKit) -> None:
+    period, contact = office.period(session, "T02", "M11"), office.user(session, "contact")
+    now, due = at(TODAY), date(2026, 11, 27)
+    clock = start_clock(
+        session, kind=ClockKind.SIGN, office_id=office.office_id, department_id=office.departments["zzxf"], due=due,
+        now=now, task_id=period.task_id,
+    )  # fmt: skip
+    earlier = TODAY - timedelta(7)
+    remind(
+        session, [contact], office_id=office.office_id, clock_id=clock.id, rung="T+1", owed_on=earlier,
+        kind=Kind.SIGN, now=at(earlier),
+    )  # fmt: skip
+    session.flush()
+    found = preview_clock(session, period, LadderKind.SIGN, today=TODAY, rules=DEFAULTS[LadderKind.SIGN])
+    rungs = found.ladders[0].rungs
+    assert [rung.code for rung in rungs][:3] == [f"{due}/start", f"{due}/T+1", f"{due}/T+3"]
+    assert {rung.fired_on for rung in rungs} == {None}
+    assert [rung for rung, *_ in found.others] == ["T+1"]
 
 
 @pytest.mark.parametrize("year", [2026, 2027])

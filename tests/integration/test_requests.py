@@ -19,10 +19,12 @@ from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tracker.models import AuditEvent, Delegation, Event, Outbox, Ownership, Period, Reminder, Request, Task
 from tracker.ports import ObjectStore
 from tracker.queries.delegations import acting_actor
+from tracker.queries.ledger import LedgerFilter, read_ledger
 from tracker.queries.owners import owner_on
 from tracker.queries.requests import RequestFilter, count_to_decide, list_requests, standing_of
 from tracker.queries.subjects import task_subject
 from tracker.services import audit, delegations, requests, review
+from tracker.services.assessment import OFFICE_ZONE
 from tracker.services.plan import generate_year
 
 # The third quarter of T01 is due on 13 October 2026.
@@ -306,7 +308,11 @@ def test_another_owner_takes_over_and_the_past_stays(session: Session, office: O
     assert (row.department_id, row.until) == (old, date(2026, 10, 8))
     assert owner_on(session, task, date(2026, 10, 8)).id == old
     assert owner_on(session, task, date(2026, 10, 9)).id == new
-    assert office.users["contact_sfs"] in told(session, request)["decided"]
+    # Both sides hear it, in the ledger under the task: whoever gave the task away, and whoever has it now.
+    assert {office.users["contact_sfs"], office.users["contact"]} <= set(told(session, request)["decided"])
+    session.flush()
+    lines, _more = read_ledger(session, office.office_id, LedgerFilter(task="T01"), OFFICE_ZONE)
+    assert {(line.kind, line.task_code) for line in lines} >= {("decided", "T01")}
     # Back again on the same day: who owned nothing for a day is not remembered as if it had.
     again = requests.ask_owner_change(
         session, actor=office.actor(session, "legal_head"), task_id=task.id, department_id=old, reason="改回", now=now

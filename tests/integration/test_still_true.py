@@ -15,6 +15,7 @@ from tests.support.passing import ZONE, at
 from tracker.domain.clocks import ClockKind
 from tracker.models import CalendarYear, Clock, Delegation, Notice, Obligation, Outbox, Period, Reminder, Request, User
 from tracker.ports import ObjectStore
+from tracker.queries.calendar import forget_calendar
 from tracker.services import evidence
 from tracker.services.clocks import start_clock, stop_clock
 from tracker.services.still_true import settle_outdated
@@ -277,9 +278,16 @@ def test_the_administrators_tasks_end_when_they_are_done(session: Session, offic
     session.flush()
     assert told("sysadmin", "system", once=f"mailbox/{person.id}/b/1") == "moot"
     assert told("sysadmin", "system", once="calendar/2031/1") is None
-    session.add(CalendarYear(year=2031, table={"year": 2031, "days": []}, imported_at=NOW))
+    table = {"year": 2031, "days": [{"name": "元旦", "date": "2031-01-01", "isOffDay": True}]}
+    row = CalendarYear(year=2031, table=table | {"draft": True}, imported_at=NOW)
+    session.add(row)
     session.flush()
-    assert told("sysadmin", "system", once="calendar/2031/2") == "moot"
+    forget_calendar(session)
+    assert told("sysadmin", "system", once="calendar/2031/2") is None  # begun by hand, not yet in force
+    row.table = table
+    session.flush()
+    forget_calendar(session)
+    assert told("sysadmin", "system", once="calendar/2031/3") == "moot"
 
 
 def test_a_copy_is_true_while_the_absence_lasts(session: Session, office: OfficeKit, told: Told) -> None:

@@ -105,16 +105,19 @@ class MinioStore(CustodyMixin):
     def put(self, source: BinaryIO) -> StoredObject:
         """See `ports.ObjectStore.put`. Memory is bounded by one part, whatever the size."""
         with _rereadable(source, self._spool) as (spool, wanted):
-            return self._store(spool, wanted)
+            self._store(spool, wanted)
+            return wanted
 
     def put_as(self, key: str, source: BinaryIO) -> StoredObject:
         """See `ports.ObjectStore.put_as`."""
         with _rereadable(source, self._spool) as (spool, found):
-            return self._store(spool, replace(found, key=key))
+            wanted = replace(found, key=key)
+            self._store(spool, wanted)
+            return wanted
 
-    def _store(self, spool: IO[bytes], wanted: StoredObject) -> StoredObject:
+    def _store(self, spool: IO[bytes], wanted: StoredObject) -> None:
         if self.size(wanted.key) == wanted.size and self._is_intact(wanted):
-            return replace(wanted, old=True)
+            return
         if wanted.size <= PART:
             self._put_whole(spool, wanted)
         else:
@@ -122,7 +125,6 @@ class MinioStore(CustodyMixin):
         # What the store has checked against our checksum before it acknowledged is there; others are asked.
         if not self.checks_checksums() and self.size(wanted.key) != wanted.size:
             raise errors.Unavailable("store_down", reason="size_differs")
-        return wanted
 
     def _put_whole(self, spool: IO[bytes], wanted: StoredObject) -> None:
         """One request; the server compares the body with our checksum before it acknowledges."""

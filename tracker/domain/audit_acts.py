@@ -32,8 +32,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "period.pressed",
     ),
     "rules": (
-        "catalogue.imported", "catalogue.year_chosen", "calendar.imported", "calendar.started", "calendar.day_set",
-        "rules.changed", "ladder.changed", "ladder.reset", "mail.rules_changed",
+        "catalogue.imported", "catalogue.year_chosen", "calendar.imported", "calendar.started", "calendar.finished",
+        "calendar.day_set", "rules.changed", "ladder.changed", "ladder.reset", "mail.rules_changed",
         "archive.settings_changed",
     ),
     "telling": (

@@ -20,16 +20,20 @@ SATURDAY = 5
 
 @dataclass(frozen=True)
 class YearTable:
-    """One year's State Council table: days off and make-up workdays, with their names."""
+    """One year's State Council table: days off and make-up workdays, with their names.
+
+    `draft`: still being filled by hand. Its days count, but every date of the year stays tentative.
+    """
 
     year: int
     off: frozenset[date]
     work: frozenset[date]
     names: Mapping[date, str] = field(default_factory=dict, compare=False)
+    draft: bool = False
 
 
 def parse_table(data: object) -> YearTable:
-    """`{year, days: [{name, date, isOffDay}]}` as a table.
+    """`{year, days: [{name, date, isOffDay}], draft?}` as a table.
 
     Raises InvalidInput("calendar_invalid", row=0-based index of the day or None, why=code).
     """
@@ -59,7 +63,7 @@ def parse_table(data: object) -> YearTable:
             raise wrong("twice", row)
         names[day] = str(entry.get("name") or "")
         (off if entry["isOffDay"] else work).add(day)
-    return YearTable(year, frozenset(off), frozenset(work), names)
+    return YearTable(year, frozenset(off), frozenset(work), names, data.get("draft") is True)
 
 
 class WorkCalendar:
@@ -67,9 +71,11 @@ class WorkCalendar:
 
     def __init__(self, tables: Mapping[int, YearTable]) -> None:
         # Public collections carry the coming year as an empty table until the notice is out: that is no table.
-        self.tables = {year: table for year, table in tables.items() if table.off}
-        self._off = {day for table in self.tables.values() for day in table.off}
-        self._work = {day for table in self.tables.values() for day in table.work}
+        some = {year: table for year, table in tables.items() if table.off}
+        self.tables = {year: table for year, table in some.items() if not table.draft}
+        self.drafts = {year: table for year, table in some.items() if table.draft}
+        self._off = {day for table in some.values() for day in table.off}
+        self._work = {day for table in some.values() for day in table.work}
         self._years: dict[int, list[date]] = {}
 
     def is_workday(self, day: date) -> bool:

@@ -262,6 +262,9 @@ def _marks(
 
     whole = latest("all", literal(0), "calendar").where(AuditEvent.subject_id.is_not(None))
     catalogue = latest("all", literal(0), "catalogue").where(AuditEvent.office_id == person.office_id)
+    rules = latest("all", literal(0), "setting").where(
+        AuditEvent.office_id == person.office_id, AuditEvent.action == "rules.changed"
+    )
     asked = latest("period", Request.period_id, "request").join(Request, Request.id == AuditEvent.subject_id)
     events = latest("period", Event.period_id, "event").join(Event, Event.id == AuditEvent.subject_id)
     given = (
@@ -276,6 +279,7 @@ def _marks(
         union_all(
             whole,
             catalogue,
+            rules,
             asked.where(Request.period_id.in_(periods)).group_by(Request.period_id),
             events.where(Event.period_id.in_(periods)).group_by(Event.period_id),
             given.where(Obligation.period_id.in_(periods)).group_by(Obligation.period_id),

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.calendar import day_start
 from tracker.domain.telling import Kind
-from tracker.models import Clock, Department, Digest, Notice, Outbox, Period, Reminder, Task, User
+from tracker.models import Clock, Department, Digest, Notice, Outbox, Period, Reminder, Request, Task, User
 
 PAGE = 50
 KINDS = tuple(kind.value for kind in Kind)
@@ -106,11 +106,12 @@ def _lines(office_id: int, wanted: LedgerFilter, zone: ZoneInfo) -> Select[Any]:
 
 
 def _about(periods: Select[Any]) -> ColumnElement[bool]:
-    """Whether a line is about one of these periods, itself or through a clock of its task or notice."""
+    """Whether a line is about one of these periods, itself or through its task's clock, notice or request."""
     tasks = select(Period.task_id).where(Period.id.in_(periods))
     notices = select(Notice.id).where(Notice.period_id.in_(periods))
     clocks = select(Clock.id).where(or_(Clock.task_id.in_(tasks), Clock.notice_id.in_(notices)))
-    return or_(Outbox.period_id.in_(periods), Outbox.clock_id.in_(clocks))
+    requests = select(Request.id).where(Request.period_id.is_(None), Request.task_id.in_(tasks))
+    return or_(Outbox.period_id.in_(periods), Outbox.clock_id.in_(clocks), Outbox.request_id.in_(requests))
 
 
 def _when(wanted: LedgerFilter, zone: ZoneInfo) -> list[ColumnElement[bool]]:
@@ -144,15 +145,15 @@ def count_ledger(session: Session, office_id: int, wanted: LedgerFilter, zone: Z
 
 def _entries(session: Session, ids: Sequence[int]) -> list[Entry]:
     reader, presser, absent = aliased(User), aliased(User), aliased(User)
-    by_clock = aliased(Task)
+    whole = aliased(Task)  # of a clock of the year's task, or of a request about the task itself
     rows = session.execute(
         select(
             Outbox.id, Outbox.created_at, Outbox.kind, func.coalesce(Reminder.rung, ""),
             func.coalesce(Reminder.pre_holiday, False), func.coalesce(Reminder.note, ""),
             func.coalesce(presser.name, ""), reader.name, reader.role, func.coalesce(absent.name, ""), _state(),
             Digest.sent_at, func.coalesce(Digest.last_error, ""),
-            func.coalesce(Task.code, by_clock.code, ""), func.coalesce(Task.title_zh, by_clock.title_zh, ""),
-            func.coalesce(Task.title_en, by_clock.title_en, ""), func.coalesce(Period.plan_year, by_clock.plan_year),
+            func.coalesce(Task.code, whole.code, ""), func.coalesce(Task.title_zh, whole.title_zh, ""),
+            func.coalesce(Task.title_en, whole.title_en, ""), func.coalesce(Period.plan_year, whole.plan_year),
             func.coalesce(Period.period_no, ""), func.coalesce(Department.name_zh, ""),
             func.coalesce(Department.name_en, ""),
         )
@@ -165,8 +166,9 @@ def _entries(session: Session, ids: Sequence[int]) -> list[Entry]:
         .outerjoin(Notice, Notice.id == func.coalesce(Outbox.notice_id, Clock.notice_id))
         .outerjoin(Period, Period.id == func.coalesce(Outbox.period_id, Notice.period_id))
         .outerjoin(Task, Task.id == Period.task_id)
-        .outerjoin(by_clock, and_(by_clock.id == Clock.task_id, Clock.task_id.is_not(None)))
-        .outerjoin(Department, Department.id == func.coalesce(Task.owner_id, by_clock.owner_id))
+        .outerjoin(Request, and_(Request.id == Outbox.request_id, Request.period_id.is_(None)))
+        .outerjoin(whole, whole.id == func.coalesce(Clock.task_id, Request.task_id))
+        .outerjoin(Department, Department.id == func.coalesce(Task.owner_id, whole.owner_id))
         .where(Outbox.id.in_(ids))
         .order_by(Outbox.id.desc())
     )  # fmt: skip

@@ -76,14 +76,22 @@ def import_table(
 
 
 def start_table(session: Session, *, actor: Actor, year: int, now: datetime, address: str = "") -> CalendarChange:
-    """A table to be filled by hand: the holidays whose dates are fixed by law."""
+    """A draft to be filled by hand: the holidays whose dates are fixed by law. `finish_table` puts it in force."""
     if session.get(CalendarYear, year) is not None:
         raise Conflict("calendar_exists", year=year)
     days = [
         {"name": FIXED_NAMES[month, day], "date": date(year, month, day).isoformat(), "isOffDay": True}
         for month, day in sorted(FIXED_HOLIDAYS)
     ]
-    return _change(session, actor, year, days, "", now, address, "calendar.started")
+    return _change(session, actor, year, days, "", now, address, "calendar.started", draft=True)
+
+
+def finish_table(session: Session, *, actor: Actor, year: int, now: datetime, address: str = "") -> CalendarChange:
+    """A draft becomes the year's table: its dates are tentative no more. Conflict("calendar_missing") without one."""
+    row = session.get(CalendarYear, year)
+    if row is None or not row.table.get("draft"):
+        raise Conflict("calendar_missing", year=year)
+    return _change(session, actor, year, row.table["days"], row.source, now, address, "calendar.finished")
 
 
 def set_day(
@@ -100,12 +108,15 @@ def set_day(
     if kind != "usual":
         days.append({"name": name, "date": day.isoformat(), "isOffDay": kind == "off"})
     days.sort(key=lambda entry: str(entry["date"]))
-    return _change(session, actor, day.year, days, row.source, now, address, "calendar.day_set", day=day, kind=kind)
+    return _change(
+        session, actor, day.year, days, row.source, now, address, "calendar.day_set",
+        draft=bool(row.table.get("draft")), day=day, kind=kind,
+    )  # fmt: skip
 
 
 def _change(
     session: Session, actor: Actor, year: int, days: list[dict[str, Any]], source: str, now: datetime, address: str,
-    action: str, **data: Any,
+    action: str, *, draft: bool = False, **data: Any,
 ) -> CalendarChange:  # fmt: skip
     forget_calendar(session)
     known = load_calendar(session)
@@ -115,7 +126,8 @@ def _change(
         session.add(row)
     parse_table({"year": year, "days": days})
     before = _told(row.table or {}, data.get("day"))
-    row.table, row.source, row.imported_at = {"year": year, "days": days}, source, now
+    row.table = {"year": year, "days": days} | ({"draft": True} if draft else {})
+    row.source, row.imported_at = source, now
     session.flush()
     forget_calendar(session)
     moves, obligations = _recompute(session, year, now)

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import WorkCalendar, local_date
-from tracker.domain.clocks import ClockKind
+from tracker.domain.clocks import ClockKind, round_of
 from tracker.domain.completion import assess_period
 from tracker.domain.escalation import holders, legal_departments
 from tracker.domain.facts import LadderKind, OpenDeadline, PeriodFacts, Rung
@@ -176,8 +176,9 @@ def preview_clock(
     open_ = clock is None or clock.stopped_at is None
     look = _Look(session, period.task, calendar, zone, today, clock_id=clock.id if clock else None)
     rungs = ladder(
-        rules, due, calendar, start=start, weight=period.task.weight, legal_own=look.legal_own, through=max(today, due)
-    )
+        rules, due, calendar, start=start, weight=period.task.weight, legal_own=look.legal_own, through=max(today, due),
+        prefix=round_of(start, due, look.owed),
+    )  # fmt: skip
     one = _dated(look, OpenDeadline("", kind, due), rungs, period, open_)
     return Preview(period, look.legal_own, (one,), look.others([one]))
 
@@ -208,15 +209,17 @@ class _Look:
         self.people = session.scalars(people).all()
         self.legal_own = task.owner_id in legal_departments(self.people)
         self.sent: dict[str, tuple[date, list[str]]] = {}
+        self.owed: list[date] = []  # the days of what was sent
         subject = Reminder.period_id == period_id if period_id else Reminder.clock_id == clock_id
         if period_id or clock_id:
             rows = session.execute(
-                select(Reminder.rung, Reminder.created_at, User.name)
+                select(Reminder.rung, Reminder.created_at, User.name, Reminder.owed_on)
                 .join(User, User.id == Reminder.recipient_id)
                 .where(subject)
                 .order_by(Reminder.id)
             )
-            for rung, at, name in rows:
+            for rung, at, name, owed_on in rows:
+                self.owed.append(owed_on)
                 self.sent.setdefault(rung, (local_date(at, zone), []))[1].append(name)
 
     def dated(self, rung: Rung) -> DatedRung:

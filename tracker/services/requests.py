@@ -37,7 +37,7 @@ from tracker.queries.requests import obligation_view, period_view, standing_of
 from tracker.queries.subjects import task_subject
 from tracker.services import audit, request_effects
 from tracker.services.assessment import OFFICE_ZONE, reassess
-from tracker.services.telling import recipients, tell
+from tracker.services.telling import people_at, recipients, tell
 
 
 def ask_extension(
@@ -356,7 +356,10 @@ def tell_decided(session: Session, request: Request, now: datetime, besides: int
     people = {request.asked_by_id, request.confirmed_by_id}
     if request.task is not None and request.state != RequestState.REFUSED:
         steps = ("contact", "dept_head") if request.kind == RequestKind.OWNER_CHANGE else ("contact",)
-        people |= {person.id for person in recipients(session, request.task, steps, local_date(now, OFFICE_ZONE))}
+        today = local_date(now, OFFICE_ZONE)
+        people |= {person.id for person in recipients(session, request.task, steps, today)}
+        if before := request.data.get("owner_id"):  # the task has gone over: whoever had it hears that, too
+            people |= {person.id for person in people_at(session, request.office_id, int(before), steps, today)}
     if request.kind == RequestKind.DELEGATION and request.state == RequestState.APPROVED:
         people |= {int(request.data["person_id"]), int(request.data["delegate_id"])}
     for person_id in sorted(people - {None, besides}, key=lambda key: key or 0):

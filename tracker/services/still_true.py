@@ -20,7 +20,6 @@ from tracker.domain.permissions import LEADERS
 from tracker.domain.reminders import RungName, read_rung
 from tracker.domain.telling import Kind, is_switched_off
 from tracker.models import (
-    CalendarYear,
     Clock,
     Evidence,
     Finding,
@@ -37,6 +36,7 @@ from tracker.models import (
 )
 from tracker.models.tasks import task_cooperation
 from tracker.queries.accounts import current, is_current
+from tracker.queries.calendar import load_calendar
 from tracker.services.standing_in import COPY, INSTEAD, absent
 
 MOOT, NOT_THEIRS, SWITCHED_OFF = "moot", "not_theirs", "switched_off"
@@ -317,7 +317,7 @@ def _read(session: Session, rows: Sequence[Outbox], today: date, any_stand_in: b
         named=_named(session, contacts, today),
         absent=absent(session, today) if any_stand_in else {},
         dead=set(session.scalars(select(User.id).where(User.mail_dead_at.is_not(None)))) if system else (),
-        years=set(session.scalars(select(CalendarYear.year))) if system else (),
+        years=load_calendar(session).tables.keys() if system else (),
         findings=set(session.scalars(select(Finding.id).where(Finding.resolved_at.is_(None)))) if custody else (),
     )
 

@@ -103,6 +103,7 @@ def verbs() -> dict[str, str]:
         "catalogue.year_chosen": _("切换工作年度"),
         "calendar.imported": _("导入节假日表"),
         "calendar.started": _("新建节假日表"),
+        "calendar.finished": _("启用手工录入的节假日表"),
         "calendar.day_set": _("修改节假日表的一天"),
         "ladder.changed": _("修改提醒步骤"),
         "rules.changed": _("修改规则参数"),

@@ -57,7 +57,8 @@ def _month(year: int, month: int, table: YearTable | None) -> dict[str, Any]:
 
 def _index(year: int, status: int = 200, error: str = "", chosen: date | None = None) -> ResponseReturnValue:
     rows = {row.year: row for row in db.session.scalars(select(CalendarYear))}
-    table = load_calendar(db.session()).tables.get(year)
+    working = load_calendar(db.session())
+    table = working.tables.get(year) or working.drafts.get(year)
     this = base.today().year
     shown = sorted({*rows, this, this + 1, year}, reverse=True)
     day_entry = None
@@ -70,7 +71,7 @@ def _index(year: int, status: int = 200, error: str = "", chosen: date | None = 
         "calendar/index.html",
         status,
         year=year,
-        years=[(number, number in rows) for number in shown],
+        years=[(number, number in working.tables) for number in shown],
         row=rows.get(year),
         table=table,
         months=[_month(year, month, table) for month in range(1, 13)],
@@ -163,7 +164,7 @@ def _preview(change: verbs.CalendarChange, values: dict[str, str], action: str) 
 
 def _done(change: verbs.CalendarChange) -> ResponseReturnValue:
     flash(_told(change), "good")
-    if not change.moves:
+    if not change.moved:
         return redirect(url_for("calendar.index", year=change.year))
     return page("calendar/moves.html", 200, change=change, values={}, action="", done=True)
 
@@ -174,6 +175,16 @@ def start(year: int) -> ResponseReturnValue:
     if not 2000 <= year <= 2100:
         raise InvalidInput("year_invalid", low=2000, high=2100)
     change = verbs.start_table(db.session(), actor=actor, year=year, now=base.now(), address=base.address())
+    base.commit()
+    return _done(change)
+
+
+@blueprint.post("/<int:year>/finish")
+def finish(year: int) -> ResponseReturnValue:
+    actor = _actor()
+    change = verbs.finish_table(db.session(), actor=actor, year=year, now=base.now(), address=base.address())
+    if request.form.get("look"):
+        return _preview(change, {}, url_for("calendar.finish", year=year))
     base.commit()
     return _done(change)
 

@@ -88,18 +88,15 @@ def _take(actor: Actor, obligation_id: int, evidence_id: int | None, name: str) 
     )  # fmt: skip
     spoilt = renewing.look(db.session(), base.store(), stored)
     version_id, repeated = _attach(actor, obligation_id, evidence_id, file, spoilt, base.address())
-    if stored.old and _is_gone(version_id):
-        # Old bytes that no row named, swept just before ours did (services.litter): nothing is kept, tried again.
+    blob = db.session.get_one(Version, version_id).blob
+    if blob is not None and not base.store().exists(blob.object_key):
+        # Old bytes that no row named, swept just before ours did (services.litter): nothing is kept, tried again. Also
+        # what was just put can be among them: the sweeper may have been at the older copy of the same bytes.
         db.session.rollback()
         raise Unavailable("store_down", reason="swept")
     base.commit()
     answer = draft_answer(version_id, obligation_id, repeated=repeated, now=base.now())
     return answer, 200 if repeated else 201
-
-
-def _is_gone(version_id: int) -> bool:
-    blob = db.session.get_one(Version, version_id).blob
-    return blob is not None and not base.store().exists(blob.object_key)
 
 
 def _receive(spool: IO[bytes], limit: int) -> int | None:

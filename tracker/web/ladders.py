@@ -66,8 +66,8 @@ def rows_given(form: MultiDict[str, str]) -> list[Row]:
     return found
 
 
-def as_ladder(rows: list[Row]) -> Ladder:
-    """The rows as a ladder; InvalidInput("ladder_invalid", row, why)."""
+def as_ladder(kind: LadderKind, rows: list[Row]) -> Ladder:
+    """The rows as a ladder; InvalidInput("ladder_invalid", row, why). A clock's steps draft no 督办单."""
     rungs = []
     for place, row in enumerate(rows):
         unit, sign = UNITS.get(row["when"], (None, 0))
@@ -75,7 +75,8 @@ def as_ladder(rows: list[Row]) -> Ladder:
         if unit is not None and sign and not (count.isascii() and count.isdigit() and int(count)):
             raise InvalidInput("ladder_invalid", row=place, why="offset")
         offset = sign * int(count) if sign else 0
-        rungs.append({"unit": unit, "offset": offset, "steps": row["steps"], "notice": row["notice"]})
+        notice = row["notice"] and kind not in verbs.CLOCKS
+        rungs.append({"unit": unit, "offset": offset, "steps": row["steps"], "notice": notice})
     if not rungs:
         raise InvalidInput("ladder_invalid", row=None, why="empty")
     weekly = next((place for place, row in enumerate(rows) if row["weekly"]), None)
@@ -139,6 +140,7 @@ def _page(
         changed={one for one in LadderKind if saved[one] != DEFAULTS[one]},
         unsaved=rows is not None and (proposed is None or proposed != saved[kind]),
         may_edit=can(actor, Action.MANAGE_LADDERS),
+        drafts=kind not in verbs.CLOCKS,
         steps=words.step_words(),
         whens=words.when_words(),
         problem=words.why_words().get(str(problem.data.get("why")), _("请检查这一级。")) if problem else "",
@@ -171,7 +173,7 @@ def preview(kind: str) -> ResponseReturnValue:
     if gone.isdigit() and int(gone) < len(rows):
         del rows[int(gone)]
     try:
-        proposed = as_ladder(rows)
+        proposed = as_ladder(wanted, rows)
     except InvalidInput as problem:
         return _page(wanted, request.form, rows, problem)
     return _page(wanted, request.form, rows, proposed=proposed)
@@ -181,7 +183,7 @@ def preview(kind: str) -> ResponseReturnValue:
 def save(kind: str) -> ResponseReturnValue:
     actor, wanted, rows = base.require(Action.MANAGE_LADDERS), kind_given(kind), rows_given(request.form)
     try:
-        rules = as_ladder(rows)
+        rules = as_ladder(wanted, rows)
         count = verbs.save_ladder(
             db.session(), actor=actor, kind=wanted, data=as_data(rules), now=base.now(), address=base.address()
         )

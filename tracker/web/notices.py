@@ -99,6 +99,7 @@ def _show(notice: Notice, problem: TrackerError | None = None, act: str = "") ->
     html = render_template(
         "notices/show.html",
         page=page,
+        sign_days=load_rules(db.session(), actor.office_id).notice_sign_days,
         row=page.row,
         possible=words.possible(actor, page, own_feedback=notice_checks.is_own_feedback(notice, actor)),
         own_feedback=can(actor, Action.CHECK_NOTICE) and notice_checks.is_own_feedback(notice, actor),

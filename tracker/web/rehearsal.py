@@ -235,7 +235,7 @@ def proposed() -> ResponseReturnValue:
     base.require(Action.MANAGE_LADDERS)
     try:
         kind = kind_given(request.form.get("kind", ""))
-        rules = as_ladder(rows_given(request.form))
+        rules = as_ladder(kind, rows_given(request.form))
     except InvalidInput as problem:
         raise InvalidInput("rehearsal_ladder", why=_why(problem)) from problem
     return _page(ladders_given(kind, rules), kind)
