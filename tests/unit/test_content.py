@@ -143,6 +143,30 @@ def test_number_and_issuer_are_proposed_from_the_first_page() -> None:
     assert look(containers.ofd(), "扫描件.ofd").embedded_created == date(2026, 3, 1)
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_says_when_it_was_taken(form: str) -> None:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2026:10:12 09:41:00"
+    exif[0x0132] = "2026:11:01 08:00:00"  # turned upright later
+    target = io.BytesIO()
+    Image.new("RGB", (64, 48), (120, 90, 60)).save(target, form, exif=exif)
+    facts = look(target.getvalue(), f"现场照片.{form.lower()}")
+    assert (facts.embedded_created, facts.pages) == (date(2026, 10, 12), 1)
+
+
+def test_a_picture_without_a_day_or_with_a_broken_one_is_a_picture() -> None:
+    from PIL import Image
+
+    assert look(files.jpg(), "照片.jpg").embedded_created is None
+    exif = Image.Exif()
+    exif[0x0132] = "0000:00:00 00:00:00"
+    target = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(target, "JPEG", exif=exif)
+    assert look(target.getvalue(), "照片.jpg").embedded_created is None
+
+
 def test_the_name_of_a_file_is_asked_first() -> None:
     facts = look(files.pdf(), "大港街道办事处关于印发要点的通知（津滨大港发[2026]5号）.pdf")
     assert (facts.doc_no, facts.issuer, facts.pages) == ("津滨大港发〔2026〕5号", "大港街道办事处", 1)

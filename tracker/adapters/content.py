@@ -14,6 +14,7 @@ from tracker.adapters.content_archives import check_7z, check_gzip, check_rar, c
 from tracker.adapters.content_entries import Checked
 from tracker.adapters.content_pages import (
     Inside,
+    image_inside,
     odf_inside,
     ofd_inside,
     ole_inside,
@@ -198,7 +199,9 @@ def _inside(file: BinaryIO, family: str, extension: str) -> Inside:
         return ole_inside(file, extension)
     if family == "tiff":
         return Inside(pages=tiff_frames(file))
-    return Inside(pages=1) if family in {"jpeg", "png", "gif", "webp", "bmp", "heic"} else Inside()
+    if family in {"jpeg", "png", "webp", "heic"}:
+        return image_inside(file)
+    return Inside(pages=1) if family in {"gif", "bmp"} else Inside()
 
 
 def check_name(file_name: str) -> str:

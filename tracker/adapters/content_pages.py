@@ -39,6 +39,34 @@ class Inside:
     company: str = ""
 
 
+# -- pictures ----------------------------------------------------------------------------------------------------------
+
+TAKEN = (0x9003, 0x9004, 0x0132)  # EXIF: taken, digitised, changed
+
+
+def image_inside(file: BinaryIO) -> Inside:
+    """One page, and the day that the camera or the scanner wrote into it."""
+    from PIL import Image  # slow to load, and most processes read no file
+
+    try:
+        file.seek(0)
+        with Image.open(file) as picture:
+            exif = picture.getexif()
+            told = {**exif, **exif.get_ifd(0x8769)}
+        days = [_exif_day(told.get(tag)) for tag in TAKEN]
+    except Exception:  # noqa: BLE001 - a picture that the library does not understand is still a picture
+        days = []
+    return Inside(created=next((day for day in days if day), None), pages=1)
+
+
+def _exif_day(value: object) -> date | None:
+    """`2026:10:12 09:41:00` as a date."""
+    try:
+        return date(*(int(part) for part in str(value)[:10].split(":")))
+    except (TypeError, ValueError):
+        return None
+
+
 # -- PDF ---------------------------------------------------------------------------------------------------------------
 
 

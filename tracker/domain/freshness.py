@@ -167,7 +167,9 @@ def stale_reasons(obligation: ObligationFacts, history: Sequence[VersionFact], t
     flagged = sorted({flag for version in marked for flag in version.flags if flag in FLAGS})
     if flagged and not alive:
         return tuple(flagged)
+    if standing and not alive and (current or today <= obligation.due):
+        return ("S1",)
     if today > obligation.due:
         offered = any(obligation.id in version.obligation_ids for version in current)
         return ("S3",) if offered else ("S2",)
-    return ("S1",) if standing and not alive else ()
+    return ()

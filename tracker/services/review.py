@@ -82,13 +82,13 @@ def decide(
     )  # fmt: skip
     session.add(review)
     session.flush()
-    if verdict == "accepted":
-        _supersede(session, version)
+    superseded = _supersede(session, version) if verdict == "accepted" else []
     audit.record(
         session, now=now, actor=actor, action=f"evidence.{verdict}", subject="version", subject_id=version.id,
         office_id=version.office_id, address=address, slot=version.evidence.slot_code,
         reason_codes=review.reason_codes, comment=review.comment, ticked=review.ticked,
         **({"piece": version.piece, "piece_before": before} if version.piece != before else {}),
+        **({"superseded": superseded} if superseded else {}),
     )  # fmt: skip
     if verdict in {"returned", "rejected"}:
         _tell_department(session, version, verdict, now)
@@ -126,13 +126,15 @@ def _check_term(session: Session, actor: Actor, statement: Version) -> None:
         raise Forbidden("second_continuation")
 
 
-def _supersede(session: Session, version: Version) -> None:
-    """The item's earlier accepted version stops counting at this very instant."""
-    session.execute(
+def _supersede(session: Session, version: Version) -> list[int]:
+    """The item's earlier accepted version stops counting at this very instant; its number, for the record."""
+    earlier = session.execute(
         update(Version)
         .where(Version.evidence_id == version.evidence_id, Version.id != version.id, Version.state == "accepted")
         .values(state=EvidenceState.SUPERSEDED.value)
+        .returning(Version.number)
     )
+    return sorted(earlier.scalars())
 
 
 def _tell_department(session: Session, version: Version, kind: str, now: datetime) -> None:

@@ -232,6 +232,7 @@ def names() -> dict[str, str]:
         "minutes": _("分钟"), "moved": _("变动的期限数"), "name": _("名称"), "new": _("新增"), "number": _("版本号"),
         "numbers": _("档号"), "objects": _("文件数"), "pages": _("页数"), "path": _("地址"), "people": _("人员编号"),
         "period": _("期次编号"), "piece": _("组成部分"), "qualifier": _("精确度"), "reason_codes": _("退回原因"),
+        "superseded": _("取代的版本"),
         "reference": _("文号"), "retention": _("保管期限"), "role": _("岗位"), "seconds": _("秒数"), "seed": _("种子"),
         "sha256": "SHA-256", "since": _("自"), "size": _("字节数"), "slot": _("要求编号"), "source": _("来源"),
         "state": _("状态"), "task": _("任务"), "tasks": _("任务"), "ticked": _("已核对的要点"), "title": _("题名"),

@@ -1,5 +1,8 @@
 """One page for the leaders: how far, where it is red, what turns red next; every figure opens its rows."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -7,11 +10,11 @@ from tracker.db import db
 from tracker.domain.permissions import Action
 from tracker.queries import overview as queries
 from tracker.queries.calendar import load_calendar
-from tracker.queries.overview import Overview
+from tracker.queries.overview import Overview, Share
 from tracker.web import vocabulary as words
 from tracker.web.base import require, today, zone
 from tracker.web.board import plan_year
-from tracker.web.filters import zh_en
+from tracker.web.filters import is_english, zh_en
 from tracker.web.locale import gettext as _
 
 blueprint = Blueprint("overview", __name__, url_prefix="/overview")
@@ -22,20 +25,30 @@ COLOURS = {"red": "#b42318", "yellow": "#c98a0c", "blue": "#1f5fa8", "green": "#
 def _charts(found: Overview, year: int) -> dict[str, object]:
     """What the page's script draws; the same figures stand in tables beside it."""
     lights = words.light_words()
-    # Drawn from the bottom up: the table's first department comes last.
-    departments = list(reversed(found.departments))
-    stacked = [
-        {
-            "name": f"{words.SYMBOLS[light]} {lights[light]}",
-            "colour": COLOURS[light],
-            "values": [share.lights[light] for share in departments],
-            "links": [url_for("board.index", year=year, dept=share.code, light=light) for share in departments],
-        }
-        for light in ("green", "blue", "yellow", "red", "grey")
-    ]
+
+    def bars(shares: Sequence[Share], narrowed: str) -> dict[str, object]:
+        upwards = list(reversed(shares))  # drawn from the bottom up: the table's first line comes last
+        series = [
+            {
+                "name": f"{words.SYMBOLS[light]} {lights[light]}",
+                "colour": COLOURS[light],
+                "values": [share.lights[light] for share in upwards],
+                "links": [_board(year, light, **{narrowed: share.code}) for share in upwards],
+            }
+            for light in ("green", "blue", "yellow", "red", "grey")
+        ]
+        numbered = not is_english()
+        names = [
+            f"{share.no_zh}、{share.title_zh}" if share.no_zh and numbered else zh_en(share, "title")
+            for share in upwards
+        ]
+        # Behind the name stands how much of what is due is done: the figure that a leader asks for first.
+        return {"names": names, "percents": [share.percent for share in upwards], "series": series}
+
     so_far = today().month if today().year == year else 12 if today().year > year else 0
     return {
-        "departments": {"names": [zh_en(share, "title") for share in departments], "series": stacked},
+        "departments": bars(found.departments, "dept"),
+        "parts": bars(found.parts, "part"),
         "trend": {
             "months": words.month_words(),
             "due": {
@@ -52,6 +65,10 @@ def _charts(found: Overview, year: int) -> dict[str, object]:
             },
         },
     }
+
+
+def _board(year: int, light: str, **narrowed: Any) -> str:
+    return url_for("board.index", year=year, **narrowed, light=light)
 
 
 def _month_links(year: int, by: str) -> list[str]:

@@ -206,9 +206,15 @@ def _person() -> Any:
 
 
 def _tentative_years() -> list[int]:
-    """Years that take part without a holiday table: this one, and the next from November on."""
+    """Years that take part without a holiday table: this one, the one that the page is about, the next from November.
+
+    Single dates that run into an unknown year are marked where they stand.
+    """
     today = base.today()
     years = {today.year, today.year + 1} if today.month >= 11 else {today.year}
+    asked = (request.view_args or {}).get("year") or request.args.get("year", type=int)
+    if isinstance(asked, int) and today.year - 1 <= asked <= today.year + 2:
+        years.add(asked)
     return load_calendar(db.session()).missing_years(years)  # one statement, shared with every date on the page
 
 

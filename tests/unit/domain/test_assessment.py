@@ -115,6 +115,9 @@ def test_standing_material_serves_without_a_link_until_it_expires() -> None:
     assert after.obligations[0].stale_reasons == ("S1",)
     assert after.light is Light.RED
     assert before.next_attention == d(2026, 8, 2)
+    # Still expired after the deadline, not "of another period": also where it was given for this very one.
+    own = version(doc_date=d(2025, 7, 1))
+    assert on(d(2026, 10, 20), period(PLAN, own)).obligations[0].stale_reasons == ("S1",)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tracker.domain.calendar import WorkCalendar, YearTable
 from tracker.domain.completion import assess_period
 from tracker.domain.events import Within, deadline_of, ladder_of
+from tracker.domain.evidence import mend_by
 from tracker.domain.facts import (
     Coverage,
     DeadlineKind,
@@ -103,6 +104,11 @@ class Item:
         """Days on which somebody did something: the sweep after them looks."""
         days = {day for one in self.handings for day in (one.on, one.decided_on) if day}
         return days | {day for day in (self.extended and self.extended[0], self.waived_on) if day}
+
+    def grace(self, calendar: WorkCalendar) -> set[date]:
+        """The last days on which what was returned may still be mended in time: nobody is pressed until then."""
+        returns = [one.decided_on for one in self.handings if one.decided_on and not one.accepted]
+        return {mend_by(noon(day), calendar, ZONE) for day in returns}
 
     def facts(self, day: date) -> PeriodFacts:
         """What the sweep of that night reads."""
@@ -389,12 +395,12 @@ def test_without_an_outage_every_step_is_told_on_its_day(office: Office) -> None
         machine.sweep(today)
         machine.check_nothing_is_owed(today)
         for item in office.items:
-            asked = {day + timedelta(1) for day in item.acts}  # seen the night after
+            asked = {day + timedelta(1) for day in item.acts | item.grace(office.calendar)}  # seen the night after
             fired = {code for code, on in machine.fired[item.number].items() if on == today}
             for deadline in office.verdict(item, today, today).deadlines:
                 steps = {rung.code: rung.on for rung in office.rungs(item, deadline)}
                 for code in fired & steps.keys():
-                    # Late only where the first look, or somebody's act, opened the deadline late.
+                    # Late only where the first look, somebody's act, or the end of a return's grace opened it late.
                     assert steps[code] == today or today == FIRST or today in asked, (item.number, code, today)
                     assert office.calendar.is_workday(steps[code])
 

@@ -10,7 +10,18 @@ const source = document.getElementById('charts');
 const wide = window.matchMedia('(min-width: 721px)');
 const FONT = getComputedStyle(document.documentElement).getPropertyValue('--font').trim() || 'sans-serif';
 const text = { fontFamily: FONT, fontSize: 12, color: '#55606f' };
+const PAPER = 700; // px: A4 less its margins and the card's
 const still = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
+
+/** A name in at most `most` half-width columns: a Chinese character takes two. */
+function shortened(name, most) {
+  let wide = 0;
+  for (const [place, letter] of [...name].entries()) {
+    wide += letter.charCodeAt(0) > 0x2e7f ? 2 : 1;
+    if (wide > most) return `${[...name].slice(0, place - 1).join('')}…`;
+  }
+  return name;
+}
 
 function stacked(data) {
   return {
@@ -21,7 +32,7 @@ function stacked(data) {
     legend: { top: 0, left: 0, itemWidth: 12, itemHeight: 12, textStyle: text },
     tooltip: { show: false },
     xAxis: { type: 'value', minInterval: 1, axisLabel: text, splitLine: { lineStyle: { color: '#eef1f4' } } },
-    yAxis: { type: 'category', data: data.names, axisTick: { show: false }, axisLine: { show: false }, axisLabel: { ...text, width: 200, overflow: 'truncate' } },
+    yAxis: { type: 'category', data: data.names, axisTick: { show: false }, axisLine: { show: false }, axisLabel: { ...text, formatter: (name, place) => `${shortened(name, 28)}  ${data.percents[place]}%` } },
     series: data.series.map((one) => ({
       name: one.name,
       type: 'bar',
@@ -62,18 +73,24 @@ async function draw() {
   for (const place of document.querySelectorAll('[data-chart]')) {
     const name = place.dataset.chart;
     const data = charts[name];
-    if (name === 'departments') place.style.height = `${60 + data.names.length * 26}px`;
+    const bars = Boolean(data.series);
+    if (bars) place.style.height = `${60 + data.names.length * 26}px`;
     else place.style.height = '240px';
     place.style.display = 'block';
     const chart = echarts.init(place, null, { renderer: 'svg' });
-    chart.setOption(name === 'departments' ? stacked(data) : trend(data));
+    chart.setOption(bars ? stacked(data) : trend(data));
     chart.on('click', (event) => {
-      const series = name === 'departments' ? data.series : [data.due, data.complete];
+      const series = bars ? data.series : [data.due, data.complete];
       location.assign(series[event.seriesIndex].links[event.dataIndex]);
     });
     drawn.push(chart);
   }
   window.addEventListener('resize', () => { for (const chart of drawn) chart.resize(); });
+  // On paper the drawings are as wide as the sheet, whatever the window is.
+  window.addEventListener('beforeprint', () => {
+    for (const chart of drawn) chart.resize({ width: PAPER, height: chart.getDom().offsetHeight * 0.7 });
+  });
+  window.addEventListener('afterprint', () => { for (const chart of drawn) chart.resize({ width: 'auto', height: 'auto' }); });
 }
 
 if (source && wide.matches) draw().catch((reason) => console.warn(reason));
