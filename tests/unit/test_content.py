@@ -8,7 +8,7 @@ import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, BinaryIO
 
 import pytest
@@ -141,6 +141,18 @@ def test_number_and_issuer_are_proposed_from_the_first_page() -> None:
     assert (facts.doc_no, facts.issuer) == ("津滨大港发〔2026〕3号", "大港街道办事处")
     assert look(containers.ofd(), "扫描件.ofd").doc_no == "津滨大港发〔2026〕3号"
     assert look(containers.ofd(), "扫描件.ofd").embedded_created == date(2026, 3, 1)
+
+
+def test_the_day_of_an_office_file_is_the_offices() -> None:
+    from docx import Document
+
+    document = Document()
+    document.core_properties.created = datetime(
+        2026, 11, 9, 22, 0, tzinfo=UTC
+    )  # Word writes UTC: six in the morning of the 10th
+    target = io.BytesIO()
+    document.save(target)
+    assert look(target.getvalue(), "纪要.docx").embedded_created == date(2026, 11, 10)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])

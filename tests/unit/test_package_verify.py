@@ -102,6 +102,16 @@ def test_a_missing_and_an_extra_file_are_named(top: Path) -> None:
     assert problems(top) == [("missing", SECOND), ("extra", "data/换了名字.xlsx")]
 
 
+def test_a_time_stamp_of_another_package_is_named(top: Path) -> None:
+    """The token carries the digest of the tag manifest (RFC 3161, messageImprint)."""
+    stamp = top / "digests" / "timestamp.tsr"
+    own = hashlib.sha256((top / "tagmanifest-sha256.txt").read_bytes()).digest()
+    stamp.write_bytes(b"0\x82 token of " + own + b" signed")
+    assert problems(top) == []
+    stamp.write_bytes(b"0\x82 token of " + hashlib.sha256(b"another package").digest() + b" signed")
+    assert problems(top) == [("stamp", "digests/timestamp.tsr")]
+
+
 def test_manifests_that_were_changed_are_named(top: Path) -> None:
     path = top / "manifest-sha256.txt"
     text = path.read_text()

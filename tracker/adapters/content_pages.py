@@ -8,6 +8,7 @@ import html
 import re
 import struct
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -16,6 +17,7 @@ import olefile
 
 from tracker.adapters.content_archives import Guarded
 from tracker.adapters.content_zip import read_part
+from tracker.domain.looks import OFFICE_ZONE
 from tracker.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -122,6 +124,10 @@ def _field(xml: bytes, name: str) -> str:
 
 
 def _day(text: str) -> date | None:
+    """The day of an instant or a date; what names its zone is told in the office's (Word writes UTC)."""
+    if re.search(r"T\d.*(?:Z|[+-]\d\d:?\d\d)$", text):
+        with suppress(ValueError):
+            return datetime.fromisoformat(text).astimezone(OFFICE_ZONE).date()
     found = re.match(r"(\d{4})-(\d{2})-(\d{2})", text)
     try:
         return date(*map(int, found.groups())) if found else None

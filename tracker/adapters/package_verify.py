@@ -31,6 +31,7 @@ LINES = {
     "manifest": ("清单有误", "manifest is wrong"),
     "bag": ("包的说明有误", "bag description is wrong"),
     "audit": ("审计记录被改动", "audit record was edited"),
+    "stamp": ("时间戳不是这个包的", "the time stamp is not of this package"),
     "zip": ("压缩包有误", "the ZIP file is wrong"),
 }
 COLUMNS = [
@@ -47,6 +48,7 @@ COLUMNS = [
     "previous",
     "digest",
 ]
+STAMP = "digests/timestamp.tsr"
 EXTRACT, HEADS = "审计/audit_extract.csv", "审计/每日链头.csv"
 
 
@@ -251,7 +253,7 @@ class Check:
             self.found("sm3", path, "not in digests/sm3sum.txt")
         for path in sorted(set(sm3) - set(payload)):
             self.found("manifest", "digests/sm3sum.txt", path)
-        known = set(wanted) | {"tagmanifest-sha256.txt", "digests/timestamp.tsr"}
+        known = set(wanted) | {"tagmanifest-sha256.txt", STAMP}
         for path in sorted(set(self.place.sizes) - known):
             if "__pycache__" not in path:
                 self.found("extra", path)
@@ -260,7 +262,23 @@ class Check:
                 self.found("manifest", "tagmanifest-sha256.txt", "%s is not listed" % path)
         self._oxum(payload)
         self._audit()
+        self._stamp()
         return self
+
+    def _stamp(self) -> None:
+        """The token must speak of this very package. Who signed it, openssl tells (the readme says how)."""
+        if STAMP not in self.place.sizes:
+            return
+        try:
+            token = b"".join(self.place.chunks(STAMP))
+            told = hashlib.sha256(b"".join(self.place.chunks("tagmanifest-sha256.txt"))).digest()
+        except KeyError:
+            return  # without tag manifest: named already
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
+            self.found("stamp", STAMP, str(error))
+            return
+        if told not in token:
+            self.found("stamp", STAMP)
 
     def _declaration(self) -> None:
         lines = self.text("bagit.txt").split("\n")

@@ -49,6 +49,11 @@ def place_kept_until(
     return mend_by(version.decided_at, calendar, zone, days)
 
 
+def is_supplement(doc_date: date, today: date) -> bool:
+    """Whether material of this date comes so late that it is a supplement (补录)."""
+    return today - doc_date > timedelta(LATE_DAYS)
+
+
 def check_dates(
     *,
     coverage: Coverage,
@@ -90,7 +95,7 @@ def check_dates(
         raise InvalidInput("doc_date_outside", field="doc_date", start=OLDEST, end=end)
     if valid_to is not None and valid_to < doc_date:
         raise InvalidInput("valid_to_past", field="valid_to")
-    if today - doc_date > timedelta(LATE_DAYS) and coverage is not Coverage.STANDING and not late_reason.strip():
+    if is_supplement(doc_date, today) and coverage is not Coverage.STANDING and not late_reason.strip():
         raise InvalidInput("supplement_reason_required", field="late_reason", days=LATE_DAYS)
 
 

@@ -169,6 +169,8 @@ def stale_reasons(obligation: ObligationFacts, history: Sequence[VersionFact], t
         return tuple(flagged)
     if standing and not alive and (current or today <= obligation.due):
         return ("S1",)
+    if any(counts_for(version, obligation) for version in current):
+        return ()  # right as far as it goes: something is missing, nothing is old
     if today > obligation.due:
         offered = any(obligation.id in version.obligation_ids for version in current)
         return ("S3",) if offered else ("S2",)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
 from tracker.domain.description import Description, check_description
-from tracker.domain.evidence import can_transition, check_dates, mend_by
+from tracker.domain.evidence import can_transition, check_dates, is_supplement, mend_by
 from tracker.domain.facts import Coverage, EvidenceState
 from tracker.domain.permissions import Action, Actor
 from tracker.domain.recipe import check_pieces, guess_pieces
@@ -238,7 +238,7 @@ def submit(
         version.doc_no, version.issuer, version.pages, version.piece = told.doc_no, told.issuer, told.pages, piece
         version.late_reason, version.note = entry.late_reason.strip(), entry.note.strip()
         version.submitted_by_id, version.submitted_at = actor.id, _counting_instant(session, version, now)
-        version.warnings = _dated_warnings(version)
+        version.warnings = _dated_warnings(version, local_date(now, OFFICE_ZONE))
         touched.add(version.evidence.slot_code)
         audit.record(
             session, now=now, actor=actor, action="evidence.submitted", subject="version", subject_id=version.id,
@@ -309,7 +309,7 @@ def _counting_instant(session: Session, version: Version, now: datetime) -> date
     return before.submitted_at if local_date(now, OFFICE_ZONE) <= last_day else now
 
 
-def _dated_warnings(version: Version) -> list[str]:
+def _dated_warnings(version: Version, today: date) -> list[str]:
     kept = []
     for warning in version.warnings:
         name, _, detail = str(warning).partition(":")
@@ -317,7 +317,7 @@ def _dated_warnings(version: Version) -> list[str]:
             kept.append(warning)
         elif version.doc_date and (date.fromisoformat(detail) - version.doc_date).days > BACKDATE_DAYS:
             kept.append("backdated")
-    if version.late_reason:
+    if version.late_reason and version.doc_date and is_supplement(version.doc_date, today):
         kept.append("supplement")
     return kept
 

@@ -99,6 +99,14 @@ def test_the_upload_never_counts_only_the_documents_date() -> None:
     assert verdict.obligations[0].stale_reasons == ("S3",)
 
 
+def test_half_of_what_is_wanted_is_not_old() -> None:
+    two = replace(MINUTES, min_count=2)
+    verdict = on(d(2026, 10, 20), period(two, version()))
+    assert verdict.obligations[0].stale_reasons == ()
+    assert verdict.obligations[0].state is ObligationState.PARTIAL
+    assert verdict.light is Light.RED
+
+
 def test_a_cumulative_table_counts_for_the_quarter_it_covers() -> None:
     whole = version(covered_from=d(2026, 1, 1), covered_to=d(2026, 9, 30))
     assert on(d(2026, 10, 1), period(LEDGER, whole)).complete
