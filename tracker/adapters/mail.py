@@ -180,7 +180,7 @@ class SmtpMailer:
         return server.last_answer
 
     def _begin(self, letter: Letter) -> _Smtp | _SmtpTls:
-        """MAIL FROM, on a new connection if the server has closed the old one since."""
+        """MAIL FROM, on a new connection if the server has closed the old one since; silence is not asked twice."""
         self._stage = "mail"
         sender = parseaddr(letter.sender)[1]
         for fresh in (False, True):
@@ -189,7 +189,9 @@ class SmtpMailer:
             options = ["SMTPUTF8", "BODY=8BITMIME"] if _needs_utf8(letter, server) else []
             try:
                 code, text = server.mail(sender, options)
-            except smtplib.SMTPServerDisconnected:
+            except smtplib.SMTPServerDisconnected as error:
+                if fresh or isinstance(error.__context__, TimeoutError):
+                    raise
                 code, text = GOING_AWAY, b"connection closed"
             if code == 250:
                 return server
