@@ -15,6 +15,7 @@ from tracker.adapters import backup_crypto
 from tracker.adapters.backup_crypto import Secret
 from tracker.adapters.backup_folder import BackupFolder
 from tracker.cli.common import answer, application, as_json
+from tracker.cli.troubles import Stopped
 from tracker.errors import InvalidInput
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -115,7 +116,11 @@ def key(out: Path, machine: bool) -> None:
 
     Makes a new key file. Keep a copy elsewhere: without it the backups cannot be opened.
     """
-    handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:  # there is one already, or no such folder: never written over
+        words = f"密钥文件没有建立，已有的不会被覆盖 / no key file was made, none is ever written over: {error}"
+        raise Stopped("key_file_not_made", words) from error
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(backup_crypto.new_key())
     answer({"key_file": str(out)}, machine=True) if machine else click.echo(str(out))

@@ -29,7 +29,7 @@ class Keep:
 def parse_keep(text: str) -> Keep:
     """`30,12,10`: days, months, years; InvalidInput("keep_invalid")."""
     parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts) or not any(int(part) for part in parts):
+    if len(parts) != 3 or not all(part.strip().isdecimal() for part in parts) or not any(int(part) for part in parts):
         raise InvalidInput("keep_invalid", field="keep")
     return Keep(*(int(part) for part in parts))
 
