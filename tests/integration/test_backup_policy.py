@@ -102,7 +102,9 @@ def test_what_stays_is_said_in_three_numbers(text: str, keep: Keep) -> None:
     assert parse_keep(text) == keep
 
 
-@pytest.mark.parametrize("text", ["", "30", "30,12", "30,12,10,1", "a,b,c", "-1,2,3", "1.5,2,3", "30;12;10", "0,0,0", "²,1,1"])
+@pytest.mark.parametrize(
+    "text", ["", "30", "30,12", "30,12,10,1", "a,b,c", "-1,2,3", "1.5,2,3", "30;12;10", "0,0,0", "²,1,1"]
+)
 def test_other_numbers_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         parse_keep(text)
