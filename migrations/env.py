@@ -59,6 +59,8 @@ def migrate(engine: Engine) -> None:
                 raw.cursor().execute("PRAGMA foreign_keys=ON")
             return
         with connection.begin():
+            # Another process that migrates is waited for, however long that takes.
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             # A busy table stops the migration, not the office: better fail and be started again at night.
             connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")

@@ -244,6 +244,35 @@ def test_the_operators_check_says_what_is_missing(settings: StoreSettings, kind:
 def test_the_check_finds_a_store_that_says_one_thing_and_does_another(settings: StoreSettings) -> None:
     with BadProxy(settings.endpoint) as proxy:
         wrong = StoreSettings(proxy.endpoint, settings.access_key, settings.secret_key, settings.bucket)
-        proxy.do(Fault("flip", method="GET", path="/a", at=9))
+        proxy.do(Fault("flip", method="GET", path="/a ", at=9))
         proofs = {one.name: one.state for one in store_check.examine(wrong, datetime.now(UTC))}
     assert proofs["round_trip"] == "wrong"
+
+
+def test_a_store_that_is_out_of_order_has_not_said_what_it_cannot_do(settings: StoreSettings, kind: str) -> None:
+    with BadProxy(settings.endpoint) as proxy:
+        store = MinioStore(StoreSettings(proxy.endpoint, settings.access_key, settings.secret_key, settings.bucket))
+        for fault in (Fault("status", path="versioning", at=503), Fault("flip", path="versioning", at=9)):
+            proxy.do(fault)
+            with pytest.raises(Unavailable):
+                store.abilities()
+        proxy.do()
+        assert store.abilities() == KINDS[kind]
+
+
+def test_an_answer_that_nobody_can_read_is_a_store_that_does_not_work(
+    settings: StoreSettings, kind: str, key: str
+) -> None:
+    """Whatever comes for a question about an object: torn XML is no reason to fall over."""
+    with BadProxy(settings.endpoint) as proxy:
+        wrong = StoreSettings(proxy.endpoint, settings.access_key, settings.secret_key, settings.bucket)
+        store = MinioStore(wrong)
+        store.put_as(key, io.BytesIO(b"kept"))
+        if KINDS[kind].locks:
+            proxy.do(Fault("flip", method="GET", path="retention", at=9))
+            with pytest.raises(Unavailable):
+                store.retain(key, datetime.now(UTC) + timedelta(days=1))
+        proxy.do(Fault("flip", method="GET", path="list-type", at=9))
+        with pytest.raises(Unavailable):
+            list(store.listing(key))
+        assert [one[0] for one in proxy.done] == ["flip"] * (2 if KINDS[kind].locks else 1)

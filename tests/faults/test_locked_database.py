@@ -18,7 +18,7 @@ from tests.support.databases import PostgresTemplates, SqliteTemplates
 from tests.support.killing import ROOT, run, running
 from tests.support.passing import at
 from tests.support.rounds import DAY, Round, Rounds
-from tracker.db import prepare_engine
+from tracker.db import LOCK_WAIT, engine_options, prepare_engine
 from tracker.models import Digest, JobRun, Outbox, Period, Reminder
 from tracker.services import sweep
 from tracker.services.letters import LEASE
@@ -253,6 +253,20 @@ def test_postgresql_with_a_lock_timeout_names_the_locked_period_and_goes_on(post
     assert (again["failed"], again["examined"]) == (0, 1)
     assert again["reminders_created"] == len(mine) > 0
     is_made_up(torn, owed, intended)
+
+
+@pytest.mark.parametrize(("options", "waits"), [("", f"{LOCK_WAIT}s"), ("?options=-c%20lock_timeout%3D700", "700ms")])
+def test_postgresql_waits_as_long_as_its_address_says_or_half_a_minute(
+    postgresql: Rounds, options: str, waits: str
+) -> None:
+    url = postgresql.fresh(swept=False).env["TRACKER_DATABASE_URL"] + options
+    engine = create_engine(url, **engine_options(url))
+    prepare_engine(engine)
+    for _ in range(2):  # a rollback takes nothing back
+        with engine.connect() as connection:
+            assert connection.execute(text("SHOW lock_timeout")).scalar_one() == waits
+            connection.rollback()
+    engine.dispose()
 
 
 def test_postgresql_without_one_waits_for_the_row_and_two_sweeps_share_the_rest(postgresql: Rounds) -> None:

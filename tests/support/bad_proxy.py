@@ -37,7 +37,7 @@ class Fault:
 
     kind: str
     method: str = ""  # "" for every method
-    path: str = ""  # part of path and query
+    path: str = ""  # part of path and query; a blank stands for their end
     at: int = 0
     seconds: float = 0.0
     times: int | None = None  # how often; None: always
@@ -142,7 +142,7 @@ class BadProxy:
             for entry in self._faults:
                 fault, left = entry
                 assert isinstance(fault, Fault)
-                if (fault.method and fault.method != method) or fault.path not in path or left == 0:
+                if (fault.method and fault.method != method) or fault.path not in f"{path} " or left == 0:
                     continue
                 if fault.chance < 1 and self._random.random() >= fault.chance:
                     continue

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from minio.commonconfig import ENABLED, GOVERNANCE
-from minio.error import MinioException, S3Error
+from minio.error import S3Error
 from minio.retention import Retention
 
 from tracker import errors
@@ -19,6 +19,20 @@ REFUSED = {"AccessDenied", "ObjectLocked", "InvalidRequest", "ObjectLockedError"
 NOBODY = "probe/nothing"
 
 
+def _no(error: S3Error) -> bool:
+    """False for a refusal; raises again what only says that the store is out of order."""
+    if error.response.status >= 500 and error.response.status != 501:
+        raise error
+    return False
+
+
+def _nonsense(error: ValueError) -> bool:
+    """False for an answer of another form than S3's; raises again what was torn on its way."""
+    if isinstance(error, UnicodeDecodeError):
+        raise error
+    return False
+
+
 class CustodyMixin(PartsMixin):
     """The part of the store that keeps what was put."""
 
@@ -29,31 +43,36 @@ class CustodyMixin(PartsMixin):
         if self._found is None:
             with outside():
                 self._asking.bucket_exists(self.bucket)  # or everything below would seem to be missing
-            versioned = self._is_versioned()
-            self._found = Abilities(versioned, versioned and bool(self._is_locked()), self.checks_checksums())
+                versioned = self._is_versioned()
+                locked = versioned and self._is_locked()
+            self._found = Abilities(versioned, locked, self.checks_checksums())
         return self._found
+
+    # A plain no is remembered for good; a store that is out of order has not said no.
 
     def _is_versioned(self) -> bool:
         try:
             return self._asking.get_bucket_versioning(self.bucket).status == ENABLED
-        except (MinioException, ValueError):
-            return False
+        except S3Error as error:
+            return _no(error)
+        except ValueError as error:
+            return _nonsense(error)
 
     def _is_locked(self) -> bool:
         """Whether the bucket was made with object lock; asked of an object where the key may not ask the bucket."""
         try:
             self._asking.get_object_lock_config(self.bucket)
         except S3Error as error:
-            return error.code == "AccessDenied" and self._answers_about_locks()
-        except (MinioException, ValueError):
-            return False
+            return self._answers_about_locks() if error.code == "AccessDenied" else _no(error)
+        except ValueError as error:
+            return _nonsense(error)
         return True
 
     def _answers_about_locks(self) -> bool:
         try:
             self._asking.get_object_retention(self.bucket, NOBODY)
         except S3Error as error:
-            return error.code == "NoSuchKey" or error.code in UNLOCKED
+            return error.code == "NoSuchKey" or error.code in UNLOCKED or _no(error)
         return True
 
     def listing(self, prefix: str = "", after: str = "") -> Iterator[Listed]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
+from xml.etree.ElementTree import ParseError
 
 import urllib3
 from minio import Minio
@@ -28,7 +29,7 @@ def outside(missing: str = "blob_missing") -> Iterator[None]:
         # It answers and cannot: a full disk, most often. Waiting alone does not help, so another sentence is due.
         ails = error.code in FULL or error.response.status in {500, 507}
         raise errors.Unavailable("store_ails" if ails else "store_down", reason=error.code) from error
-    except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+    except (MinioException, urllib3.exceptions.HTTPError, OSError, ParseError, UnicodeDecodeError) as error:
         raise errors.Unavailable("store_down", reason=type(error).__name__) from error
 
 

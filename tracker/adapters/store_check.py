@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
+from xml.etree.ElementTree import ParseError
 
 from minio.error import MinioException, S3Error
 
@@ -59,7 +60,7 @@ def _prove(name: str, proof: Callable[[], str]) -> Proof:
     zh, en = WORDS[name]
     try:
         lacking = proof()
-    except (AssertionError, errors.TrackerError, MinioException, ValueError) as error:
+    except (AssertionError, errors.TrackerError, MinioException, ParseError, ValueError) as error:
         return Proof(name, "wrong", zh, en, f"{type(error).__name__}: {error}"[:200])
     return Proof(name, "lacking" if lacking else "ok", zh, en, lacking)
 

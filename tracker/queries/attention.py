@@ -100,13 +100,7 @@ class Owner:
 
 def owners(session: Session, office_id: int, year: int) -> list[Owner]:
     """Departments that own tasks of the year."""
-    owning = select(Task.owner_id).where(Task.office_id == office_id, Task.plan_year == year, Task.active.is_(True))
-    rows = session.execute(
-        select(Department.id, Department.code, Department.name_zh, Department.name_en)
-        .where(Department.id.in_(owning.scalar_subquery()))
-        .order_by(Department.position, Department.id)
-    )
-    return [Owner(*row) for row in rows]
+    return [Owner(*row) for row in session.execute(_owning(), {"office_id": office_id, "year": year})]
 
 
 def _asked(name: str) -> BindParameter[Any]:
@@ -117,6 +111,13 @@ def _asked(name: str) -> BindParameter[Any]:
 OFFICE, YEAR, FIRST, LAST, TODAY, OWNER, AFTER, AFTER_KEY = map(
     _asked, ("office_id", "year", "first", "last", "today", "owner", "after", "after_key")
 )
+
+
+@cache
+def _owning() -> Any:
+    owning = select(Task.owner_id).where(Task.office_id == OFFICE, Task.plan_year == YEAR, Task.active.is_(True))
+    departments: Any = select(Department.id, Department.code, Department.name_zh, Department.name_en)
+    return departments.where(Department.id.in_(owning.scalar_subquery())).order_by(Department.position, Department.id)
 
 
 def _values(office_id: int, wanted: AttentionFilter, today: date) -> dict[str, Any]:
@@ -263,17 +264,17 @@ def _weak() -> list[ColumnElement[bool]]:
     ]
 
 
-def _undefined(office_id: int, wanted: AttentionFilter) -> list[ColumnElement[bool]]:
+def _undefined(*, owned: bool) -> list[ColumnElement[bool]]:
     """To be joined with Task and Department."""
-    found = [Task.office_id == office_id, Task.plan_year == wanted.year, Task.active.is_(True)]
-    if wanted.department:
-        found.append(Department.code == wanted.department)
+    found = [Task.office_id == OFFICE, Task.plan_year == YEAR, Task.active.is_(True)]
+    if owned:
+        found.append(Department.code == OWNER)
     return [*found, or_(func.trim(Indicator.unit) == "", func.trim(Indicator.note_zh) == "")]
 
 
 def read_undefined(session: Session, office_id: int, wanted: AttentionFilter) -> list[Undefined]:
     """Indicators without a unit or a counting rule, those with a target first; all of them, a few hundred at most."""
-    rows = session.execute(
+    statement = (
         select(
             Indicator.code, Indicator.name_zh, Indicator.name_en, Indicator.unit, Indicator.note_zh,
             Indicator.target.is_not(None), Task.code, Task.title_zh, Task.title_en, Task.plan_year,
@@ -281,17 +282,23 @@ def read_undefined(session: Session, office_id: int, wanted: AttentionFilter) ->
         )
         .join(Task, Task.id == Indicator.task_id)
         .join(Department, Department.id == Task.owner_id)
-        .where(*_undefined(office_id, wanted))
+        .where(*_undefined(owned=bool(wanted.department)))
         .order_by(Indicator.target.is_(None), Task.position, Indicator.code)
     )  # fmt: skip
+    rows = session.execute(statement, {"office_id": office_id, "year": wanted.year, "owner": wanted.department})
     found: list[list[Any]] = [list(row) for row in rows]
     return [Undefined(*values) for values in found]
 
 
 def count_undefined(session: Session, office_id: int, wanted: AttentionFilter) -> int:
+    asked = {"office_id": office_id, "year": wanted.year, "owner": wanted.department}
+    return session.scalar(_counted(owned=bool(wanted.department)), asked) or 0
+
+
+@cache
+def _counted(*, owned: bool) -> Select[Any]:
     counted = select(func.count()).select_from(Indicator).join(Task, Task.id == Indicator.task_id)
-    counted = counted.join(Department, Department.id == Task.owner_id)
-    return session.scalar(counted.where(*_undefined(office_id, wanted))) or 0
+    return counted.join(Department, Department.id == Task.owner_id).where(*_undefined(owned=owned))
 
 
 def count_lists(session: Session, office_id: int, wanted: AttentionFilter, today: date) -> dict[str, int]:

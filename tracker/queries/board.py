@@ -4,14 +4,16 @@ Plain columns only, in a fixed number of statements: the cost follows the
 number of periods shown, never the number of evidence items behind them.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, bindparam, cast, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.as_of import StateOn
@@ -157,6 +159,12 @@ def first_reason(reasons: Sequence[str], light: str) -> str:
     return {"red": "overdue", "yellow": "due_soon", "blue": "in_review", "green": "on_schedule"}.get(light, "not_due")
 
 
+@lru_cache(maxsize=1024)
+def _word(reasons: str, light: str) -> str:
+    """`first_reason` of reasons as they are stored: a year has hundreds of tiles and a handful of reasons."""
+    return first_reason(json.loads(reasons), light)
+
+
 def _place(start: date, end: date, year: int) -> tuple[int, int]:
     """Month and number of months of a tile, cut to the plan year."""
     first = start.month if start.year == year else 1
@@ -180,28 +188,56 @@ def _in_month(wanted: BoardFilter, due: date, done_on: date | None, *, waived: b
     return month <= wanted.month if wanted.by.endswith("_by") else month == wanted.month
 
 
+# Put together once: that takes longer than the database takes to answer.
+_PERIODS = (
+    select(
+        Period.id, Period.task_id, Period.period_no, Period.light, cast(Period.reasons, Text), Period.start, Period.end,
+        Period.due, Period.state, Period.missing, Period.sufficiency, Period.original_due, Period.complete,
+        Period.completed_at, Period.waived,
+    )
+    .where(Period.office_id == bindparam("office_id"), Period.plan_year == bindparam("year"))
+    .order_by(Period.start, Period.id)
+)  # fmt: skip
+_TASKS = (
+    select(
+        Task.id, Task.code, Task.title_zh, Task.title_en, Part.code, Part.no_zh, Part.title_zh, Part.title_en,
+        Department.code, Department.name_zh, Department.name_en,
+    )
+    .join(Part, Part.id == Task.part_id)
+    .join(Department, Department.id == Task.owner_id)
+    .where(Task.office_id == bindparam("office_id"), Task.plan_year == bindparam("year"))
+    .order_by(Part.position, Task.position, Task.id)
+)  # fmt: skip
+_TASKS_NOW = _TASKS.where(Task.active.is_(True))
+_YEARS = (
+    select(Part.plan_year).where(Part.office_id == bindparam("office_id")).distinct().order_by(Part.plan_year.desc())
+)
+_WAITING = select(func.count(), func.min(Version.submitted_at)).where(
+    Version.office_id == bindparam("office_id"), Version.state == "submitted"
+)
+_SWEPT = (
+    select(JobRun.finished_at)
+    .where(JobRun.job == "sweep", JobRun.finished_at.is_not(None))
+    .order_by(JobRun.id.desc())
+    .limit(1)
+)
+
+
 def _tiles(
     session: Session, office_id: int, wanted: BoardFilter, then: StateOn | None, zone: ZoneInfo
 ) -> dict[int, list[Tile]]:
     year = wanted.year
-    columns = (
-        Period.id, Period.task_id, Period.period_no, Period.light, Period.reasons, Period.start, Period.end,
-        Period.due, Period.state, Period.missing, Period.sufficiency, Period.original_due, Period.complete,
-        Period.completed_at, Period.waived,
-    )  # fmt: skip
     found: dict[int, list[Tile]] = defaultdict(list)
-    for row in session.execute(
-        select(*columns)
-        .where(Period.office_id == office_id, Period.plan_year == year)
-        .order_by(Period.start, Period.id)
-    ):
+    for row in session.execute(_PERIODS, {"office_id": office_id, "year": year}):
         id_, task_id, no, light, reasons, start, end, due, state, missing, sufficiency, original, *settled = row
         complete, done, waived = settled
+        word = _word(reasons, light)
         if then is not None:
             if id_ not in then.facts:
                 continue
             facts, verdict = then.facts[id_], then.verdicts[id_]
-            light, reasons, state = verdict.light.value, verdict.reasons, verdict.state.value
+            light, state = verdict.light.value, verdict.state.value
+            word = first_reason(verdict.reasons, light)
             start, end, due, original = facts.start, facts.end, facts.due, then.original_dues.get(id_)
             missing, sufficiency = missing_of(verdict, then, id_), verdict.sufficiency
             complete, done, waived = verdict.complete, verdict.completed_at, facts.waived
@@ -212,7 +248,7 @@ def _tiles(
                 id_,
                 no,
                 light,
-                first_reason(reasons, light),
+                word,
                 first,
                 span,
                 start,
@@ -258,19 +294,8 @@ def _rows(
     parts: dict[str, Choice] = {}
     owners: dict[str, Choice] = {}
     rows = []
-    statement = (
-        select(
-            Task.id, Task.code, Task.title_zh, Task.title_en, Part.code, Part.no_zh, Part.title_zh, Part.title_en,
-            Department.code, Department.name_zh, Department.name_en,
-        )
-        .join(Part, Part.id == Task.part_id)
-        .join(Department, Department.id == Task.owner_id)
-        .where(Task.office_id == office_id, Task.plan_year == year)
-        .order_by(Part.position, Task.position, Task.id)
-    )  # fmt: skip
-    if then is None:
-        statement = statement.where(Task.active.is_(True))
-    for id_, code, zh, en, p_code, p_no, p_zh, p_en, d_code, d_zh, d_en in session.execute(statement):
+    tasks = session.execute(_TASKS_NOW if then is None else _TASKS, {"office_id": office_id, "year": year})
+    for id_, code, zh, en, p_code, p_no, p_zh, p_en, d_code, d_zh, d_en in tasks:
         if then is not None and id_ not in tiles:
             continue
         part = parts.setdefault(p_code, Choice(p_code, p_zh, p_en, p_no))
@@ -336,23 +361,17 @@ def _choices(rows: Sequence[BoardRow], field: str) -> tuple[Choice, ...]:
 
 def plan_years(session: Session, office_id: int) -> tuple[int, ...]:
     """Years that have a catalogue, latest first."""
-    statement = select(Part.plan_year).where(Part.office_id == office_id).distinct().order_by(Part.plan_year.desc())
-    return tuple(session.scalars(statement))
+    return tuple(session.scalars(_YEARS, {"office_id": office_id}))
 
 
 def waiting_for_review(session: Session, office_id: int) -> Queue:
-    count, oldest = session.execute(
-        select(func.count(), func.min(Version.submitted_at)).where(
-            Version.office_id == office_id, Version.state == "submitted"
-        )
-    ).one()
+    count, oldest = session.execute(_WAITING, {"office_id": office_id}).one()
     return Queue(count, oldest)
 
 
 def last_sweep(session: Session) -> datetime | None:
     """When the last nightly pass ended; None when there was none."""
-    statement = select(JobRun.finished_at).where(JobRun.job == "sweep", JobRun.finished_at.is_not(None))
-    return session.scalar(statement.order_by(JobRun.id.desc()).limit(1))
+    return session.scalar(_SWEPT)
 
 
 def read_board(

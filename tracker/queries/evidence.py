@@ -93,12 +93,17 @@ class Item:
 
 # Built once: aliases and columns cost more than the question itself.
 _reviewer, _twin, _link = aliased(User), aliased(Version), evidence_obligation.alias()
+_OF_VERSION = (
+    "id", "evidence_id", "number", "kind", "state", "file_name", "media_type", "doc_date", "covered_from",
+    "covered_to", "valid_to", "note", "late_reason", "warnings", "flags", "uploaded_by_id", "uploaded_at",
+    "submitted_at", "decided_at", "continues_id", "blob_id", "doc_no", "issuer", "pages", "piece",
+)  # fmt: skip
 _linked: BindParameter[Any] = bindparam("linked", expanding=True)
 _VERSIONS: Select[Any] = (
     select(
-        Version, _link.c.obligation_id, Evidence.slot_code, Blob.size, Blob.sha256, Blob.listing, Blob.condition,
-        User.name.label("uploader"), Review.reason_codes, Review.comment, Review.ticked,
-        _reviewer.name.label("reviewer"), _twin.id.label("twin_id"), _twin.file_name.label("twin_name"),
+        *(getattr(Version, name) for name in _OF_VERSION), _link.c.obligation_id, Evidence.slot_code, Blob.size,
+        Blob.sha256, Blob.listing, Blob.condition, User.name.label("uploader"), Review.reason_codes, Review.comment,
+        Review.ticked, _reviewer.name.label("reviewer"), _twin.id.label("twin_id"), _twin.file_name.label("twin_name"),
         _twin.state.label("twin_state"), _twin.uploaded_at.label("twin_uploaded"),
         _twin.submitted_at.label("twin_submitted"),
     )
@@ -126,22 +131,21 @@ _OF_SLOTS = _VERSIONS.where(
 
 
 def _row(found: Any) -> VersionRow:
-    version = found.Version
     twin = None
     if found.twin_id is not None:
         twin = Twin(found.twin_id, found.twin_name, found.twin_state, found.twin_uploaded, found.twin_submitted)
     return VersionRow(
-        id=version.id, evidence_id=version.evidence_id, obligation_id=found.obligation_id, slot_code=found.slot_code,
-        number=version.number, kind=version.kind, state=version.state, file_name=version.file_name,
-        media_type=version.media_type, size=found.size or 0, sha256=found.sha256 or "", doc_date=version.doc_date,
-        covered_from=version.covered_from, covered_to=version.covered_to, valid_to=version.valid_to,
-        note=version.note, late_reason=version.late_reason, warnings=tuple(map(str, version.warnings)),
-        flags=tuple(map(str, version.flags)), uploader_id=version.uploaded_by_id, uploader=found.uploader,
-        uploaded_at=version.uploaded_at, submitted_at=version.submitted_at, decided_at=version.decided_at,
-        continues_id=version.continues_id, reviewer=found.reviewer or "", reason_codes=tuple(found.reason_codes or ()),
+        id=found.id, evidence_id=found.evidence_id, obligation_id=found.obligation_id, slot_code=found.slot_code,
+        number=found.number, kind=found.kind, state=found.state, file_name=found.file_name,
+        media_type=found.media_type, size=found.size or 0, sha256=found.sha256 or "", doc_date=found.doc_date,
+        covered_from=found.covered_from, covered_to=found.covered_to, valid_to=found.valid_to,
+        note=found.note, late_reason=found.late_reason, warnings=tuple(map(str, found.warnings)),
+        flags=tuple(map(str, found.flags)), uploader_id=found.uploaded_by_id, uploader=found.uploader,
+        uploaded_at=found.uploaded_at, submitted_at=found.submitted_at, decided_at=found.decided_at,
+        continues_id=found.continues_id, reviewer=found.reviewer or "", reason_codes=tuple(found.reason_codes or ()),
         comment=found.comment or "", ticked=tuple(found.ticked or ()), twin=twin,
-        listing=as_listing(found.listing), condition=found.condition or "intact", blob_id=version.blob_id,
-        doc_no=version.doc_no, issuer=version.issuer, pages=version.pages, pieces=split(version.piece),
+        listing=as_listing(found.listing), condition=found.condition or "intact", blob_id=found.blob_id,
+        doc_no=found.doc_no, issuer=found.issuer, pages=found.pages, pieces=split(found.piece),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -282,6 +283,7 @@ def choices(session: Session, actor: Actor) -> tuple[list[Any], list[int]]:
     return list(departments), sorted(years, reverse=True)
 
 
+@cache
 def _rows() -> Any:
     return (
         select(

@@ -1,6 +1,6 @@
 """The office's own values of the rules that it may set, and who submits under them."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.office_rules import OfficeRules, parse_rules
@@ -11,13 +11,14 @@ from tracker.queries.subjects import require
 
 NAME = "rules"  # value: OfficeRules.as_data
 _KEY = "office_rules"
+_VALUE = select(Setting.value).where(Setting.office_id == bindparam("office_id"), Setting.name == NAME)
 
 
 def load_rules(session: Session, office_id: int) -> OfficeRules:
     """One statement per session and office, then remembered until `forget_rules`."""
     known: dict[int, OfficeRules] = session.info.setdefault(_KEY, {})
     if office_id not in known:
-        value = session.scalar(select(Setting.value).where(Setting.office_id == office_id, Setting.name == NAME))
+        value = session.scalar(_VALUE, {"office_id": office_id})
         known[office_id] = parse_rules(value or {})
     return known[office_id]
 

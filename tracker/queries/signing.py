@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -53,6 +54,7 @@ class Signature:
     by: str
 
 
+@cache
 def _waiting() -> Any:
     return (
         select(

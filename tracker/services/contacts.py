@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.permissions import LEGAL, OWNERS, Action, Actor
@@ -11,17 +11,17 @@ from tracker.models import Task, User
 from tracker.queries.subjects import require, task_subject
 from tracker.services import audit
 
+_CANDIDATES = (
+    select(User)
+    .where(User.office_id == bindparam("office_id"), User.department_id == bindparam("department_id"))
+    .where(User.active.is_(True), User.role.in_(OWNERS | LEGAL))
+    .order_by(User.id)
+)
+
 
 def candidates(session: Session, task: Task) -> list[User]:
     """Who may be named: active people of the owner department that work on tasks."""
-    return list(
-        session.scalars(
-            select(User)
-            .where(User.office_id == task.office_id, User.department_id == task.owner_id, User.active.is_(True))
-            .where(User.role.in_(OWNERS | LEGAL))
-            .order_by(User.id)
-        )
-    )
+    return list(session.scalars(_CANDIDATES, {"office_id": task.office_id, "department_id": task.owner_id}))
 
 
 def name_contact(

@@ -9,7 +9,7 @@ from flask import Flask, current_app
 from jinja2 import pass_context
 
 from tracker.domain.calendar import WorkCalendar
-from tracker.web.locale import gettext, language
+from tracker.web.locale import gettext, language, per_language
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日")
@@ -181,8 +181,9 @@ def light_word(light: str) -> str:
     return words.get(light, light)
 
 
-def role_name(role: str) -> str:
-    names = {
+@per_language
+def _roles() -> dict[str, str]:
+    return {
         "contact": gettext("经办人"),
         "dept_head": gettext("科室负责人"),
         "reviewer": gettext("法制办审核员"),
@@ -196,7 +197,10 @@ def role_name(role: str) -> str:
         "secadmin": gettext("安全管理员"),
         "auditadmin": gettext("审计管理员"),
     }
-    return names.get(role, role)
+
+
+def role_name(role: str) -> str:
+    return _roles().get(role, role)
 
 
 FILTERS = (

@@ -1,9 +1,9 @@
 """Which language is spoken: a request's is the person's choice, the cookie, then what the browser asks for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, wraps
 from gettext import NullTranslations, translation
 from pathlib import Path
 
@@ -59,6 +59,32 @@ def gettext(message: str, **values: object) -> str:
     """The sentence in the language spoken, its placeholders filled."""
     text = sentence(message)
     return text % values if values else text
+
+
+@cache
+def speaker(locale: str) -> Callable[..., str]:
+    """`gettext` of zh or en: a page is all in one language, and asks for it once instead of at each of its words."""
+    translated = _english().gettext if locale == "en" else str
+
+    def speak(message: str, **values: object) -> str:
+        text = translated(message)
+        return text % values if values else text
+
+    return speak
+
+
+def per_language(words: Callable[[], dict[str, str]]) -> Callable[[], dict[str, str]]:
+    """Words by their codes, put together once for each language; whoever asks may read them and not change them."""
+    made: dict[str, dict[str, str]] = {}
+
+    @wraps(words)
+    def in_language() -> dict[str, str]:
+        locale = language()
+        if locale not in made:
+            made[locale] = words()
+        return made[locale]
+
+    return in_language
 
 
 def install(app: Flask) -> None:

@@ -18,7 +18,7 @@ from tracker.services.delivery import Render, Rendered
 from tracker.web import mail_words as words
 from tracker.web.base import zone
 from tracker.web.filters import cycle_name, day_full, due_words, is_english, zh_en
-from tracker.web.locale import gettext, speaking
+from tracker.web.locale import gettext, per_language, speaking
 from tracker.web.mail_plain import plain
 from tracker.web.vocabulary import insufficient_words
 
@@ -102,7 +102,7 @@ class Letter:
     settings_url: str
 
 
-@words.per_language
+@per_language
 def _subject_words() -> dict[str, str]:
     return {
         "custody": gettext("异常%(count)s件"),

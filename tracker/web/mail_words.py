@@ -1,12 +1,11 @@
 """The words of digests and of the inbox, in the reader's language: groups, rungs, notices, requests."""
 
 import re
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 
 from tracker.queries.inbox import News
-from tracker.web.filters import cycle_name, is_english, zh_en
-from tracker.web.locale import gettext
+from tracker.web.filters import cycle_name, zh_en
+from tracker.web.locale import gettext, per_language
 
 RED, AMBER, BLUE, GREY, GREEN = (
     ("▲", "#b42318", "#fdecea"),
@@ -22,20 +21,6 @@ LIGHTS = {
     "insufficient": RED, "soon_stale": AMBER, "due_later": GREY, "asked": BLUE, "decided": BLUE, "accepted": GREEN,
     "system": BLUE, "weekly": GREY,
 }  # fmt: skip
-
-
-def per_language(table: Callable[[], dict[str, str]]) -> Callable[[], dict[str, str]]:
-    """A table of words that is made once for each language: mails are made by the thousand."""
-    known: dict[bool, dict[str, str]] = {}
-
-    @wraps(table)
-    def words() -> dict[str, str]:
-        english = is_english()
-        if english not in known:
-            known[english] = table()
-        return known[english]
-
-    return words
 
 
 @per_language

@@ -9,6 +9,7 @@ from tracker.domain.permissions import Action, Actor, TaskSubject, can
 from tracker.queries.notices import ClockRow, NoticePage
 from tracker.web.filters import day, due_words
 from tracker.web.locale import gettext as _
+from tracker.web.locale import per_language
 
 STATE_LIGHTS = {
     "draft": "grey", "signed": "blue", "delivered": "yellow", "acknowledged": "yellow", "reported": "blue",
@@ -17,6 +18,7 @@ STATE_LIGHTS = {
 OPEN_STATES = ("draft", "signed", "delivered", "acknowledged", "reported", "escalated")
 
 
+@per_language
 def state_names() -> dict[str, str]:
     return {
         "draft": _("拟办稿，待审签"),
@@ -30,15 +32,18 @@ def state_names() -> dict[str, str]:
     }
 
 
+@per_language
 def colour_names() -> dict[str, str]:
     """Grade → its word; the light of the same name goes with it."""
     return {"blue": _("蓝色督办"), "yellow": _("黄色督办"), "red": _("红色督办")}
 
 
+@per_language
 def colour_hints() -> dict[str, str]:
     return {"blue": _("提醒"), "yellow": _("进度落后或质量不高"), "red": _("逾期")}
 
 
+@per_language
 def step_names() -> dict[str, str]:
     return {
         "drafted": _("拟办"),

@@ -6,10 +6,12 @@ from tracker.domain.permissions import Role
 from tracker.queries.requests import RequestRow
 from tracker.web.filters import day_full, zh_en
 from tracker.web.locale import gettext as _
+from tracker.web.locale import per_language
 
 STATE_LIGHTS = {"open": "blue", "confirmed": "blue", "approved": "green", "refused": "red"}
 
 
+@per_language
 def kind_names() -> dict[str, str]:
     return {
         "extension": _("延期"),
@@ -20,6 +22,7 @@ def kind_names() -> dict[str, str]:
     }
 
 
+@per_language
 def state_names() -> dict[str, str]:
     return {
         "open": _("待处理"),
@@ -31,6 +34,7 @@ def state_names() -> dict[str, str]:
     }
 
 
+@per_language
 def decider_names() -> dict[str, str]:
     return {
         Role.LEGAL_HEAD.value: _("法制办负责人"),

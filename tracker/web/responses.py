@@ -1,10 +1,11 @@
 """Around every answer: security headers, static files that may be kept, calm error pages, what base.html shows."""
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
+from flask import Flask, Response, g, has_request_context, jsonify, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import AnonymousUserMixin, current_user
 from flask_wtf.csrf import CSRFError
@@ -16,7 +17,7 @@ from tracker.db import db
 from tracker.queries.audit import chain_head
 from tracker.queries.calendar import load_calendar
 from tracker.web import base
-from tracker.web.locale import LOCALES, select
+from tracker.web.locale import LOCALES, language, select, speaker
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain, status_of
 from tracker.web.nav import entries, section_tabs
@@ -38,6 +39,7 @@ HEADERS = {
     "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=()",
 }
 YEAR = 365 * 24 * 3600
+ADDRESSES = 4096  # a megabyte
 
 
 def problem(status: int, code: str, message: str, **more: Any) -> Response:
@@ -222,12 +224,32 @@ def _chain_mark() -> tuple[int, str]:
     return chain_head(db.session())
 
 
+def _install_addresses(app: Flask) -> None:
+    """`url_for` of the templates remembers what it has built: a page has a hundred addresses, most of them every time.
+
+    An address follows from its endpoint and values, and from the path that a proxy has put this site under.
+    """
+
+    @lru_cache(maxsize=ADDRESSES)
+    def built(_root: str, endpoint: str, values: tuple[tuple[str, str | int], ...]) -> str:
+        given: dict[str, Any] = dict(values)
+        return app.url_for(endpoint, **given)
+
+    def address(endpoint: str, **values: Any) -> str:
+        plain = has_request_context() and endpoint[0] != "." and all(type(one) in {str, int} for one in values.values())
+        if plain:  # True and 1 are the same key and not the same address
+            return built(request.script_root, endpoint, tuple(values.items()))
+        return app.url_for(endpoint, **values)
+
+    app.jinja_env.globals["url_for"] = address
+
+
 def _install_templates(app: Flask) -> None:
     @app.context_processor
     def everywhere() -> dict[str, Any]:
         person = _person()
         return {
-            "_": _,
+            "_": speaker(language()),
             "person": person,
             "nav_entries": entries(app, person) if person else [],
             "section_tabs": section_tabs(app) if person else [],
@@ -246,4 +268,5 @@ def install(app: Flask) -> None:
     _install_static(app)
     _install_headers(app)
     _install_errors(app)
+    _install_addresses(app)
     _install_templates(app)

@@ -9,7 +9,7 @@ from flask import g
 from tracker.domain.reminders import plain_rung
 from tracker.queries.task_page import Card, Happening, PeriodChip
 from tracker.web.filters import clauses, zh_en
-from tracker.web.locale import gettext
+from tracker.web.locale import gettext, per_language
 from tracker.web.vocabulary import return_reasons, stale_words, version_words
 
 TINTS = {"yellow": "amber"}  # the class of a light's colour, where it is not the light's own name
@@ -28,9 +28,10 @@ def tint(light: str) -> str:
     return TINTS.get(light, light)
 
 
-def period_word(light: str, reasons: Iterable[str], *, complete: bool = False, begun: bool = True) -> str:
-    """The most exact word for a period's light."""
-    said = {
+@per_language
+def _reasons() -> dict[str, str]:
+    """Why a period's light is red or yellow."""
+    return {
         "damaged": gettext("文件异常"),
         "overdue": gettext("逾期"),
         "stale": gettext("需更新"),
@@ -42,6 +43,10 @@ def period_word(light: str, reasons: Iterable[str], *, complete: bool = False, b
         "tentative": gettext("期限暂定"),
         "notice": gettext("督办中"),
     }
+
+
+def period_word(light: str, reasons: Iterable[str], *, complete: bool = False, begun: bool = True) -> str:
+    """The most exact word for a period's light."""
     known = set(reasons)
     if "waived" in known:
         return gettext("免报")
@@ -50,7 +55,7 @@ def period_word(light: str, reasons: Iterable[str], *, complete: bool = False, b
     if light in {"red", "yellow"}:
         for reason in WEIGHT:
             if reason in known:
-                return said[reason]
+                return _reasons()[reason]
     if light == "blue":
         return gettext("待审核")
     if complete:

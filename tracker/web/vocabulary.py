@@ -1,14 +1,16 @@
 """The words of the legal office's pages, in the reader's language: states, reasons and lights by their codes.
 
-Each function returns a fresh mapping; a view asks once per request and its template looks up.
+Each function gives the same mapping to all who speak the language: it is there to be read.
 """
 
 from tracker.web.filters import MONTHS, is_english
 from tracker.web.locale import gettext as _
+from tracker.web.locale import per_language
 
 SYMBOLS = {"red": "▲", "yellow": "◆", "blue": "■", "green": "●", "grey": "○"}
 
 
+@per_language
 def light_words() -> dict[str, str]:
     return {
         "red": _("逾期或失效"),
@@ -19,6 +21,7 @@ def light_words() -> dict[str, str]:
     }
 
 
+@per_language
 def tile_words() -> dict[str, str]:
     """Reason of a period's light → the one word on its tile."""
     return {
@@ -42,6 +45,7 @@ def tile_words() -> dict[str, str]:
     }
 
 
+@per_language
 def reason_sentences() -> dict[str, str]:
     """Reason of a period's light → what it means."""
     return {
@@ -64,6 +68,7 @@ def reason_sentences() -> dict[str, str]:
     }
 
 
+@per_language
 def period_words() -> dict[str, str]:
     return {
         "not_started": _("未启动"),
@@ -77,6 +82,7 @@ def period_words() -> dict[str, str]:
     }
 
 
+@per_language
 def obligation_words() -> dict[str, str]:
     return {
         "missing": _("缺项"),
@@ -89,6 +95,7 @@ def obligation_words() -> dict[str, str]:
     }
 
 
+@per_language
 def version_words() -> dict[str, str]:
     return {
         "draft": _("草稿"),
@@ -104,6 +111,7 @@ def version_words() -> dict[str, str]:
     }
 
 
+@per_language
 def version_lights() -> dict[str, str]:
     """State of a version → the light it is shown with."""
     return {
@@ -116,6 +124,7 @@ def version_lights() -> dict[str, str]:
     }
 
 
+@per_language
 def stale_words() -> dict[str, str]:
     return {
         "S1": _("有效期已过"),
@@ -127,6 +136,7 @@ def stale_words() -> dict[str, str]:
     }
 
 
+@per_language
 def insufficient_words() -> dict[str, str]:
     return {
         "I1": _("采纳的份数不够"),
@@ -140,6 +150,7 @@ def insufficient_words() -> dict[str, str]:
     }
 
 
+@per_language
 def kind_words() -> dict[str, str]:
     return {
         "document": _("文件"),
@@ -153,6 +164,7 @@ def kind_words() -> dict[str, str]:
     }
 
 
+@per_language
 def return_reasons() -> dict[str, str]:
     """R01 to R12, in order."""
     return {
@@ -171,6 +183,7 @@ def return_reasons() -> dict[str, str]:
     }
 
 
+@per_language
 def warning_words() -> dict[str, str]:
     """What the reviewer is warned of."""
     return {
@@ -182,6 +195,7 @@ def warning_words() -> dict[str, str]:
     }
 
 
+@per_language
 def flag_words() -> dict[str, str]:
     return {"S5": _("依据已失效（法规、名单或合同）"), "S6": _("人员已变动（名单、小组成员）")}
 
