@@ -4,20 +4,16 @@ The workers and beats run `tests.support.fast_celery`: the product's own applica
 stands at an instant of the test's choice and a beat that says "look now" every half second.
 """
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.support.killing import ROOT
+from tests.support.killing import Program
 
-CELERY = [sys.executable, "-m", "celery", "-A", "tests.support.fast_celery"]
+CELERY = ["celery", "-A", "tests.support.fast_celery"]
 
 
 class Fleet:
@@ -25,14 +21,13 @@ class Fleet:
 
     def __init__(self, env: Mapping[str, str], folder: Path, port: int) -> None:
         self.env, self.folder, self.port = dict(env), folder, port
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, Program] = {}
         self.starts = 0
 
     def command(self, name: str) -> list[str]:
-        """web, beat1, beat2, worker1 … worker4"""
+        """Module and arguments of web, beat1, beat2, worker1 … worker4."""
         if name == "web":
-            return [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--workers", "1",
-                    "tracker.wsgi:app()"]  # fmt: skip
+            return ["gunicorn", "--bind", f"127.0.0.1:{self.port}", "--workers", "1", "tracker.wsgi:app()"]
         if name.startswith("beat"):
             schedule = self.folder / f"{name}-{self.starts}"  # a killed beat may leave its file torn
             return [*CELERY, "beat", "--schedule", str(schedule), "--pidfile", ""]
@@ -42,19 +37,11 @@ class Fleet:
     def start(self, *names: str) -> None:
         for name in names:
             self.starts += 1
-            with (self.folder / f"{name}.log").open("ab") as log:
-                self.running[name] = subprocess.Popen(
-                    self.command(name), env=self.env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
-                )
+            self.running[name] = Program(self.env, *self.command(name), log=self.folder / f"{name}.log")
 
     def kill(self, name: str) -> None:
         """kill -9, its children with it."""
-        process = self.running.pop(name)
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            process.kill()
-        process.wait()
+        self.running.pop(name).kill()
 
     def kill_one(self, dice: random.Random) -> str:
         """Kills one at random and starts it again; which one."""

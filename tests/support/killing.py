@@ -3,11 +3,13 @@
 import json
 import multiprocessing
 import os
+import runpy
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +35,37 @@ def environment(data: Path, database: Database, smtp_url: str, **more: str) -> d
     )
 
 
-def _go(env: dict[str, str], arguments: tuple[str, ...], out: str, complaints: str) -> None:
-    """The console script in this process, with nothing of the outer environment."""
+def _settle(env: Mapping[str, str], out: str, complaints: str) -> None:
+    """Nothing of the outer environment in this process; what it says goes into files."""
     os.chdir(ROOT)
     os.environ.clear()
     os.environ.update(env)
     for number, path in ((1, out), (2, complaints)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
-    sys.stdout, sys.stderr = os.fdopen(1, "w", encoding="utf-8"), os.fdopen(2, "w", encoding="utf-8")
+    out_again, complaints_again = (os.fdopen(number, "w", buffering=1, encoding="utf-8") for number in (1, 2))
+    # Whoever asks for the first ones (Celery's log) gets these, too: the forkserver's own have been closed.
+    vars(sys).update(stdout=out_again, stderr=complaints_again, __stdout__=out_again, __stderr__=complaints_again)
+
+
+def _go(env: dict[str, str], arguments: tuple[str, ...], out: str, complaints: str) -> None:
+    """The console script in this process."""
+    _settle(env, out, complaints)
     sys.argv = ["tracker", *arguments]
     from tracker.cli.main import main
 
     main()
 
 
-# Every pass is a process of its own, forked from one that has read the product's modules already: reading them takes
-# two seconds, and hundreds of passes are made.
+def _serve(env: dict[str, str], module: str, arguments: tuple[str, ...], log: str) -> None:
+    """`python -m module` in this process, the first of a group of its own."""
+    os.setsid()
+    _settle(env, log, log)
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+# Every pass and every server is a process of its own, forked from one that has read the modules already: reading them
+# takes two seconds and more, and hundreds are started.
 _NURSERY = multiprocessing.get_context("forkserver")
 _NURSERY.set_forkserver_preload(["tests.support.modules"])
 
@@ -83,6 +100,29 @@ class Pass:
         self._process.kill()
         self._process.join()
         self._complaints.unlink()
+
+
+class Program:
+    """`python -m module …` as a server runs it (celery, gunicorn), in a process group of its own; adds to `log`."""
+
+    def __init__(self, env: Mapping[str, str], module: str, *arguments: str, log: Path) -> None:
+        self._process = _NURSERY.Process(target=_serve, args=(dict(env), module, arguments, str(log)))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        """kill -9, its children with it; returns when it is gone."""
+        with suppress(ProcessLookupError):  # it has no group yet, or is gone already
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.join()
 
 
 def run(env: dict[str, str], *arguments: str) -> dict[str, Any]:

@@ -1,9 +1,6 @@
 """The product behind a real gunicorn, with the tests' clock, to be stopped and started again on the same port."""
 
 import os
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -13,7 +10,7 @@ from pathlib import Path
 from flask import Flask
 
 from tests.support.clock import FrozenClock
-from tests.support.killing import ROOT
+from tests.support.killing import Program
 from tracker.adapters.embedded.process import LOOPBACK, free_port
 
 PATIENCE = 90.0  # seconds that a start may take on a busy machine
@@ -36,19 +33,15 @@ class RealWeb:
 
     def __init__(self, env: Mapping[str, str], folder: Path) -> None:
         self.env, self.log, self.port = dict(env), folder / "web.log", free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Program | None = None
 
     @property
     def address(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "gunicorn", "--bind", f"{LOOPBACK}:{self.port}"]
-        command += ["-c", "python:tracker.serving", "tests.support.real_web:app()"]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, env=self.env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
-            )
+        command = ["--bind", f"{LOOPBACK}:{self.port}", "-c", "python:tracker.serving", "tests.support.real_web:app()"]
+        self.process = Program(self.env, "gunicorn", *command, log=self.log)
         ends = time.monotonic() + PATIENCE
         while True:
             try:
@@ -63,6 +56,5 @@ class RealWeb:
     def stop(self) -> None:
         """At once, its children with it: what is on its way is lost."""
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            self.process.kill()
         self.process = None

@@ -12,7 +12,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -27,7 +26,7 @@ import requests
 from flask import Flask
 from PIL import Image
 
-from tests.support.killing import ROOT
+from tests.support.killing import Program
 from tests.support.office import PASSWORD
 from tracker import clock, passes
 from tracker.adapters.embedded import seaweed, valkey
@@ -70,7 +69,7 @@ class Machines:
             "TRACKER_REDIS_URL": broker.url,
         }  # fmt: skip
         self.starts = 0
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, Program | subprocess.Popen[bytes]] = {}
 
     @property
     def addresses(self) -> list[str]:
@@ -81,24 +80,24 @@ class Machines:
         if name == "store":
             self.running[name] = seaweed.launch(self.store_folder, self.state, log)
             return
-        command = [sys.executable, "-m", "tests.support.uploading"]
+        command = ["tests.support.uploading"]
         if name in self.ports:
-            command = [sys.executable, "-m", "gunicorn", "--bind", f"{LOOPBACK}:{self.ports[name]}",
+            command = ["gunicorn", "--bind", f"{LOOPBACK}:{self.ports[name]}",
                        "-c", "python:tracker.serving", "tests.support.uploading:app()"]  # fmt: skip
         if name == "worker":
             self.starts += 1
             schedule = self.folder / f"beat-{self.starts}"  # a killed beat may leave its file torn
-            command = [sys.executable, "-m", "celery", "-A", "tests.support.upload_celery", "worker", "--beat",
+            command = ["celery", "-A", "tests.support.upload_celery", "worker", "--beat",
                        "--schedule", str(schedule), "--pool", "threads", "--concurrency", "2",
                        "--without-gossip", "--without-mingle"]  # fmt: skip
-        with log.open("ab") as out:
-            self.running[name] = subprocess.Popen(
-                command, env=self.env, cwd=ROOT, stdout=out, stderr=out, start_new_session=True
-            )
+        self.running[name] = Program(self.env, *command, log=log)
 
     def kill(self, name: str) -> None:
         """kill -9, its children with it."""
         process = self.running.pop(name)
+        if isinstance(process, Program):
+            process.kill()
+            return
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
