@@ -29,7 +29,7 @@ from tracker.adapters.backup_folder import BackupFolder
 from tracker.adapters.embedded import seaweed
 from tracker.adapters.objects import MinioStore
 from tracker.config import StoreSettings
-from tracker.models import AuditEvent, Blob, Finding, Version
+from tracker.models import AuditEvent, BackupRun, Blob, Finding, Package, Version
 from tracker.services import audit, backup
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "2"))
@@ -161,6 +161,29 @@ def test_after_the_loss_of_the_database_and_after_the_loss_of_everything(
             assert head in session.scalars(select(AuditEvent.previous)).all()  # the chain goes on from there
         engine.dispose()
         templates.drop(fresh)
+
+
+@pytest.mark.timeout(300)
+def test_a_drill_restores_into_nothing_and_makes_the_package_that_was_handed_out(house: House) -> None:
+    _package(house.env(), house.folder / "before.zip")
+    house.backup()
+    drill = ("backup", "drill", "--from", str(house.folder / "backups"))
+    found = run(house.env(), *drill)
+    assert (found["good"], found["objects"], found["package_same"]) == (True, FILES + 1, True)
+    engine = house.database.engine()
+    with Session(engine) as session:
+        handed_out = session.scalars(select(Package)).one()
+        assert found["package"] == handed_out.name
+        handed_out.sha256 = "0" * 64  # another package lies with the inspectors than this office can make
+        session.commit()
+    house.backup()
+    wrong = run(house.env(), *drill)
+    assert (wrong["good"], wrong["package_same"], wrong["package"]) == (False, False, found["package"])
+    assert (wrong["differences"], wrong["changed"], wrong["missing"]) == ([], 0, 0)
+    with Session(engine) as session:
+        drills = session.scalars(select(BackupRun).where(BackupRun.kind == "drill").order_by(BackupRun.id)).all()
+        assert [bool(one.error) for one in drills] == [False, True]
+    engine.dispose()
 
 
 @pytest.mark.timeout(300)

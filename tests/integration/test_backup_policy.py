@@ -532,6 +532,9 @@ def test_the_age_of_the_last_backup_is_told_wherever_somebody_looks(
         back_up(app)
     system, custody, age = told(app, login)
     assert (OLD in system, OLD in custody, age) == (True, True, 49 * 3600)
+    aged, wrong = doctor(app)[0]
+    assert aged == "backup: older than two days"
+    assert wrong.startswith("backup: the last one went wrong: ")
     lock.rmdir()
     frozen.advance(hours=3)  # after which one that failed is tried again
     assert back_up(app)["new_objects"] == 0
@@ -550,6 +553,8 @@ def test_a_first_backup_that_failed_is_no_backup(
         back_up(app)
     system, _custody, age = told(app, login)
     assert ("备份目录写不进去" in system, age != age) == (True, True)
-    assert doctor(app) == (["backup: never made"], None)
+    never, wrong = doctor(app)[0]
+    assert never == "backup: never made"
+    assert wrong.startswith("backup: the last one went wrong: ")
     session.rollback()
     assert session.scalars(select(BackupRun.manifest_sha256)).all() == [""]

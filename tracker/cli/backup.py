@@ -179,10 +179,10 @@ def verify(
 @stamp_option
 @as_json
 def drill(folder: Path, key_file: Path | None, stamp: str | None, machine: bool) -> None:
-    """恢复演练：恢复到一个临时的空目录，核对全部记录和文件，再删掉；结果记入系统。
+    """恢复演练：恢复到一个临时的空目录，核对全部记录和文件，把最新的检查包再生成一遍、逐字节比对，再删掉；结果记入系统。
 
-    Restore drill: into a temporary empty folder with a store of its own, everything compared, then thrown
-    away; the result is on record.
+    Restore drill: into a temporary empty folder with a store of its own, everything compared, the newest
+    inspection package made again with the same bytes, then thrown away; the result is on record.
     """
     from tracker.cli.restore import drill_into_nothing
     from tracker.db import db
@@ -197,12 +197,18 @@ def drill(folder: Path, key_file: Path | None, stamp: str | None, machine: bool)
             result = drill_into_nothing(opened, chosen, app.extensions["settings"].timezone)
             found.append(result)
             if not result.good:
-                raise InvalidInput("drill_failed", differences=result.differences, changed=result.changed,
-                                   missing=result.missing)  # fmt: skip
+                raise InvalidInput(
+                    "drill_failed", differences=result.differences, changed=result.changed, missing=result.missing,
+                    package="" if result.package_same else result.package,
+                )  # fmt: skip
             return backup.BackupResult(stamp=chosen, objects=result.objects, size=result.size, lacking=result.lacking)
 
         try:
             backup.recorded(db.session(), kind="drill", folder=str(opened.path), clock=clock.now, work=work)
-        finally:
-            for result in found:
-                answer(vars(result) | {"good": result.good}, machine=machine)
+        except InvalidInput as error:
+            if error.code != "drill_failed":
+                raise
+        for result in found:
+            answer(vars(result) | {"good": result.good}, machine=machine)
+    if not all(result.good for result in found):
+        sys.exit(1)

@@ -80,6 +80,8 @@ def _custody(app: Flask, figures: Any) -> list[str]:
     old = figures.backup_age is not None and figures.backup_age > OLD_BACKUP.total_seconds()
     if old or (figures.backup_age is None and app.extensions["settings"].backup is not None):
         found.append("backup: older than two days" if old else "backup: never made")
+    if figures.backup_error:
+        found.append(f"backup: the last one went wrong: {figures.backup_error}")
     return found
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from tracker import clock, config
 from tracker.adapters.backup_folder import BackupFolder
@@ -16,6 +17,7 @@ from tracker.cli.backup import from_option, key_option, open_existing, stamp_opt
 from tracker.cli.common import answer, as_json
 from tracker.db import engine_options, prepare_engine
 from tracker.errors import Unavailable
+from tracker.services.package import made_again
 from tracker.services.restore import RestoreResult, restore, settings_of
 
 WORDS = "restored-settings.env"
@@ -44,9 +46,13 @@ def command(folder: Path, key_file: Path | None, stamp: str | None, force: bool,
 
 
 def restore_into(
-    data: Path, env: Mapping[str, str], opened: BackupFolder, stamp: str, *, force: bool, zone: ZoneInfo | None = None
-) -> tuple[RestoreResult, dict[str, str]]:
-    """Into the installation that `env` and the folder `data` name; what was done about the settings."""
+    data: Path, env: Mapping[str, str], opened: BackupFolder, stamp: str, *, force: bool,
+    zone: ZoneInfo | None = None, package: bool = False,
+) -> tuple[RestoreResult, dict[str, str]]:  # fmt: skip
+    """Into the installation that `env` and the folder `data` name; what was done about the settings.
+
+    `package`: the newest inspection package is made again from what was restored, and compared with the one on record.
+    """
     from tracker.adapters.embedded import install
     from tracker.adapters.embedded.borrow import borrowed_store
     from tracker.adapters.objects import MinioStore
@@ -68,6 +74,9 @@ def restore_into(
             if env.get("TRACKER_S3_ENDPOINT"):
                 store.ensure_bucket()
             result = restore(engine, store, opened, stamp, clock=clock.now, force=force, zone=zone or settings.timezone)
+            if package:
+                with Session(engine) as session:
+                    result.package, result.package_same = made_again(session, store)
         finally:
             engine.dispose()
     return result, _keep_settings(data, env, kept)
@@ -98,5 +107,5 @@ def drill_into_nothing(opened: BackupFolder, stamp: str, zone: ZoneInfo) -> Rest
     """Into a temporary folder with a store of its own, which are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="tracker-drill-") as folder:
         env = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")}
-        result, _ = restore_into(Path(folder), env, opened, stamp, force=False, zone=zone)
+        result, _ = restore_into(Path(folder), env, opened, stamp, force=False, zone=zone, package=True)
     return result

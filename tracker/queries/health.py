@@ -23,6 +23,7 @@ class Figures:
     review_queue: int
     sweep_age: float | None
     backup_age: float | None = None
+    backup_error: str = ""  # of the latest backup, if it went wrong or did not get everything
     findings: dict[str, int] = field(default_factory=dict)  # open ones of the custody check, by kind
 
 
@@ -55,11 +56,13 @@ def figures(session: Session, now: datetime) -> Figures:
         .order_by(JobRun.id.desc())
         .limit(1)
     )
+    saved = custody.backups(session)
     return Figures(
         lights={row[0]: row[1] for row in lights},
         outbox_open=session.scalar(select(func.count()).where(Outbox.settled_at.is_(None))) or 0,
         review_queue=session.scalar(select(func.count()).where(Version.state == "submitted")) or 0,
         sweep_age=(now - swept).total_seconds() if swept else None,
-        backup_age=age.total_seconds() if (age := custody.backups(session).age(now)) is not None else None,
+        backup_age=age.total_seconds() if (age := saved.age(now)) is not None else None,
+        backup_error=saved.error,
         findings=custody.open_counts(session),
     )

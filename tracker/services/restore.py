@@ -46,12 +46,14 @@ class RestoreResult:
     changed: int = 0
     missing: int = 0
     derived_differences: int = 0
+    package: str = ""  # an inspection package that was made again, where that was asked for and one is on record
+    package_same: bool = True  # its bytes are those that were handed out
     settings: list[str] = field(default_factory=list)  # names of the settings that the backup holds
 
     @property
     def good(self) -> bool:
         wrong = self.differences or self.changed or self.derived_differences or self.audit_broken_at is not None
-        return not wrong and self.missing <= len(self.lacking)
+        return not wrong and self.package_same and self.missing <= len(self.lacking)
 
 
 def demand_empty_database(engine: Engine) -> None:
