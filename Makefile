@@ -19,11 +19,11 @@ $(STAMPS)/python:
 
 # The lock files pin every package with its digests; --no-deps keeps the project itself from asking for more.
 $(STAMPS)/packages: $(STAMPS)/python requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(STAMPS)/project: $(STAMPS)/packages pyproject.toml hatch_build.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Front-end files (npm) and compiled translations; the script itself sees what is there already.

@@ -100,7 +100,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="class")
 def running(data: Path) -> Iterator[Running]:
     began = time.monotonic()
     up = Running(data, free_port())
@@ -114,21 +114,37 @@ def running(data: Path) -> Iterator[Running]:
             up.end()
 
 
-def test_the_second_start_is_quick_and_small_and_everything_answers(running: Running) -> None:
-    assert running.get("/readyz")[0] == 200
-    wait_for(lambda: len(named(running.process.pid, "celery")) == 2, 20)
-    time.sleep(2)  # worker and beat have loaded what they need
-    assert sum(resident(pid) for pid in family(running.process.pid)) <= MEMORY
+class TestSecondStart:
+    """One second start, looked at from several sides."""
 
+    def test_the_second_start_is_quick_and_small_and_everything_answers(self, running: Running) -> None:
+        assert running.get("/readyz")[0] == 200
+        wait_for(lambda: len(named(running.process.pid, "celery")) == 2, 20)
+        time.sleep(2)  # worker and beat have loaded what they need
+        assert sum(resident(pid) for pid in family(running.process.pid)) <= MEMORY
 
-def test_the_accounts_are_named_where_it_starts(running: Running) -> None:
-    wait_for(lambda: "Ctrl-C" in running.printed(), 5)
-    printed = running.printed()
-    assert str(running.data / "accounts.txt") in printed
-    assert "fzb-shenhe1@demo.example" in printed
-    passwords = [line.split("\t")[1] for line in (running.data / "accounts.txt").read_text("utf-8").splitlines()]
-    assert passwords
-    assert not [word for word in passwords if word in printed]
+    def test_the_accounts_are_named_where_it_starts(self, running: Running) -> None:
+        wait_for(lambda: "Ctrl-C" in running.printed(), 5)
+        printed = running.printed()
+        assert str(running.data / "accounts.txt") in printed
+        assert "fzb-shenhe1@demo.example" in printed
+        passwords = [line.split("\t")[1] for line in (running.data / "accounts.txt").read_text("utf-8").splitlines()]
+        assert passwords
+        assert not [word for word in passwords if word in printed]
+
+    def test_a_second_one_on_the_same_folder_says_so(self, running: Running) -> None:
+        other = subprocess.run(
+            [sys.executable, "-m", "tracker.cli.main", "up", "--data", str(running.data)],
+            capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert other.returncode == 1
+        assert "another `tracker up` is running" in other.stdout
+
+    def test_a_child_that_dies_is_named_and_started_again(self, running: Running) -> None:
+        (beat,) = named(running.process.pid, "beat")
+        os.kill(beat, signal.SIGKILL)
+        wait_for(lambda: "beat 已退出" in running.printed(), 10)
+        wait_for(lambda: bool(set(named(running.process.pid, "beat")) - {beat}), 10)
 
 
 def test_a_program_gets_one_line_when_everything_runs(data: Path, tmp_path: Path) -> None:
@@ -154,15 +170,6 @@ def test_a_program_gets_one_line_when_everything_runs(data: Path, tmp_path: Path
     assert said.read_text(encoding="utf-8").count("\n") == 1
 
 
-def test_a_second_one_on_the_same_folder_says_so(running: Running) -> None:
-    other = subprocess.run(
-        [sys.executable, "-m", "tracker.cli.main", "up", "--data", str(running.data)],
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert other.returncode == 1
-    assert "another `tracker up` is running" in other.stdout
-
-
 def test_the_demo_folder_does_not_become_a_real_office(data: Path) -> None:
     refused = subprocess.run(
         [sys.executable, "-m", "tracker.cli.main", "up", "--data", str(data), "--no-demo"],
@@ -170,13 +177,6 @@ def test_the_demo_folder_does_not_become_a_real_office(data: Path) -> None:
     )  # fmt: skip
     assert refused.returncode == 1
     assert "demo office" in refused.stdout
-
-
-def test_a_child_that_dies_is_named_and_started_again(running: Running) -> None:
-    (beat,) = named(running.process.pid, "beat")
-    os.kill(beat, signal.SIGKILL)
-    wait_for(lambda: "beat 已退出" in running.printed(), 10)
-    wait_for(lambda: bool(set(named(running.process.pid, "beat")) - {beat}), 10)
 
 
 def test_a_killed_supervisor_leaves_no_orphan_and_no_lock(data: Path) -> None:
