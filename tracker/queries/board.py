@@ -165,6 +165,9 @@ def _word(reasons: str, light: str) -> str:
     return first_reason(json.loads(reasons), light)
 
 
+_done_on = lru_cache(maxsize=8192)(local_date)  # what is done, stays done: the same instants with every look
+
+
 def _place(start: date, end: date, year: int) -> tuple[int, int]:
     """Month and number of months of a tile, cut to the plan year."""
     first = start.month if start.year == year else 1
@@ -241,7 +244,7 @@ def _tiles(
             start, end, due, original = facts.start, facts.end, facts.due, then.original_dues.get(id_)
             missing, sufficiency = missing_of(verdict, then, id_), verdict.sufficiency
             complete, done, waived = verdict.complete, verdict.completed_at, facts.waived
-        done_on = local_date(done, zone) if complete and done else None
+        done_on = _done_on(done, zone) if complete and done else None
         first, span = _place(start, end, year)
         found[task_id].append(
             Tile(
