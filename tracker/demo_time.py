@@ -1,15 +1,17 @@
 """The demo's acts about time: what people asked, decided and arranged in the last days."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload
 
-from tracker.domain.calendar import local_date
+from tracker.domain.calendar import WorkCalendar, local_date
 from tracker.domain.clocks import NOTICE_WORKDAYS, TASK_SIGN_WORKDAYS, ClockKind
 from tracker.domain.notices import demand_text, problem_text
 from tracker.domain.permissions import Actor
+from tracker.domain.reminders import DIGEST_AT, QUIET_FROM, may_send
 from tracker.domain.requests import latest_extension
 from tracker.models import Notice, Obligation, Office, Period, Slot, Task, User, evidence_obligation
 from tracker.queries.calendar import load_calendar
@@ -33,6 +35,19 @@ REASONS = (
     "年底案件集中，台账核对还要几天。",
     "主管部门的统计口径刚刚下发，需要重新汇总。",
 )
+
+
+def last_morning(now: datetime, calendar: WorkCalendar, zone: ZoneInfo) -> datetime | None:
+    """The latest morning on which the day's mail left; None while mail may leave now.
+
+    For a demo that is made on a Sunday or at night: its mailbox has something to show all the same.
+    """
+    if may_send(now, calendar, zone):
+        return None
+    local = now.astimezone(zone)
+    over = calendar.is_workday(local.date()) and local.time() >= QUIET_FROM
+    day = local.date() if over else calendar.prev_workday(local.date() - timedelta(1))
+    return datetime.combine(day, DIGEST_AT, zone).astimezone(UTC) + timedelta(minutes=10)
 
 
 def requests_of_all_kinds(session: Session, office: Office, people: Mapping[str, User], now: datetime) -> None:

@@ -26,6 +26,8 @@ def command(demo: bool, admin_email: str | None, quiet: bool, machine: bool) -> 
     """
     with application(pages=False) as app:
         result = initialise(app, demo=demo, admin_email=admin_email)
+    if result.get("demo"):
+        _fill_mailbox()
     # A password is shown once, whatever was asked; the rest only to people who want it.
     if machine or not quiet:
         answer(result, machine=machine)
@@ -33,6 +35,20 @@ def command(demo: bool, admin_email: str | None, quiet: bool, machine: bool) -> 
         answer(
             {key: result[key] for key in ("administrator", "password", "setup_code") if key in result}, machine=False
         )
+
+
+def _fill_mailbox() -> None:
+    """The demo's mails of the last working morning, when today's do not leave by themselves."""
+    from tracker import passes
+    from tracker.db import db
+    from tracker.demo_time import last_morning
+    from tracker.queries.calendar import load_calendar
+
+    with application() as app:  # with its pages: mails are drawn by the same templates
+        settings = app.extensions["settings"]
+        morning = last_morning(clock.now(), load_calendar(db.session()), settings.timezone)
+        if morning is not None and settings.mail_sink:
+            passes.run_deliver(app, morning)
 
 
 def initialise(app: Any, *, demo: bool, admin_email: str | None) -> dict[str, Any]:
