@@ -267,3 +267,4 @@ class Rung:
     pre_holiday: bool = False  # pulled forward across days off (节前提醒)
     to: tuple[str, ...] = ("contact",)  # contact, dept_head, legal, deputy, first
     drafts_notice: bool = False
+    weekly: bool = False  # repeats a step

@@ -251,7 +251,7 @@ class _Steps:
         self.all_in = None if any(day is None for day in own) else max((day for day in own if day), default=None)
         self.changes = self._changes(own)
         self.rungs: dict[OpenDeadline, tuple[Rung, ...]] = {}
-        self.fired: set[str] = set()
+        self.fired: dict[str, date] = {}  # code → the day it was told
         self.stale_since: dict[str, date] = {}  # flag → the day it was raised
         self.notice = False
 
@@ -304,11 +304,11 @@ class _Steps:
         return _Trigger(day, f"{item.code}/{item.period_no}", code, to, item.owner_id, item.contact_id)
 
     def _remind(self, day: date, verdict: PeriodVerdict) -> Iterator[_Trigger]:
-        known = frozenset(self.fired)
+        known = dict(self.fired)
         for deadline in verdict.deadlines:
             rung = owed_rung(self._rungs(deadline), day, known, complete=False)
             if rung is not None:
-                self.fired.add(rung.code)
+                self.fired[rung.code] = day
                 self.notice = self.notice or rung.drafts_notice
                 yield self._trigger(day, rung.code, rung.to)
 
@@ -327,14 +327,14 @@ class _Steps:
                 flags.add(code)
                 self.stale_since.setdefault(code, day)
             if code not in self.fired:
-                self.fired.add(code)
+                self.fired[code] = day
                 yield self._trigger(day, code, to)
         week = first_workday_of_week(day, self.year.calendar)
         since = min((self.stale_since[code] for code in flags), default=None)
         if since and week and since < week <= day:
             code, steps = f"stale_week/{week}", ("contact", "dept_head")
             if code not in self.fired:
-                self.fired.add(code)
+                self.fired[code] = day
                 long = self.year.calendar.workdays_between(since, day) >= self.year.stale_to_legal
                 above = ("deputy" if self.legal_own else "legal",) if long else ()
                 yield self._trigger(day, code, (*steps, *above))

@@ -6,7 +6,7 @@ an office may change the lines of each kind of deadline.
 """
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -219,19 +219,27 @@ def _weekly(after: date, through: date, to: tuple[str, ...], calendar: WorkCalen
     days = [next_week_start(after, calendar)]
     while days[-1] <= through:
         days.append(next_week_start(days[-1], calendar))
-    return [Rung(f"week/{day}", day, to=to) for day in days]
+    return [Rung(f"week/{day}", day, to=to, weekly=True) for day in days]
 
 
-def owed_rung(rungs: Sequence[Rung], today: date, fired: Set[str], *, complete: bool) -> Rung | None:
-    """The latest rung that is owed and later than every one already fired; None once complete.
+def owed_rung(rungs: Sequence[Rung], today: date, fired: Mapping[str, date], *, complete: bool) -> Rung | None:
+    """The latest step that is owed and later than every one already fired; else the week's word; None once complete.
 
-    After downtime only this one is sent: the steps it overtook have lost their meaning.
+    `fired`: code → the day it was told. After downtime only this one is sent: the steps it overtook have lost their
+    meaning. A week's word repeats a step and overtakes none, be it another deadline's word or one from before an
+    extension: the director's step of a Friday without a server is told on Monday, and the word of that week is not.
     """
     if complete:
         return None
-    reached = max((place for place, rung in enumerate(rungs) if rung.code in fired), default=-1)
-    owed = [rung for place, rung in enumerate(rungs) if place > reached and rung.on <= today]
-    return owed[-1] if owed else None
+    steps = [rung for rung in rungs if not rung.weekly]
+    reached = max((place for place, rung in enumerate(steps) if rung.code in fired), default=-1)
+    if owed := [rung for rung in steps[reached + 1 :] if rung.on <= today]:
+        return owed[-1]
+    word = next((rung for rung in reversed(rungs) if rung.weekly and rung.on <= today), None)
+    if word is None or word.code in fired:
+        return None
+    # Whoever was told a step in this very week has had its word.
+    return None if any(rung.code in fired and fired[rung.code] >= word.on for rung in steps) else word
 
 
 _STEP = re.compile(r"T[-+]\d+w?|start")

@@ -148,7 +148,10 @@ _WAITING = (
     .where(Period.id == bindparam("period_id"), Period.next_attention_at <= bindparam("now"))
     .with_for_update(of=Period)
 )
-_RUNGS = select(Reminder.rung).where(Reminder.period_id == bindparam("period_id"))
+_RUNGS = select(Reminder.rung, Reminder.created_at).where(Reminder.period_id == bindparam("period_id"))
+_CLOCK_RUNGS = select(Reminder.rung, Reminder.owed_on, Reminder.created_at).where(
+    Reminder.clock_id == bindparam("clock_id")
+)
 
 
 def _sweep_period(this: _Pass, period_id: int) -> None:
@@ -190,11 +193,13 @@ def _remind(this: _Pass, period: Period, task: Task, verdict: PeriodVerdict) -> 
     return created
 
 
-def _climbed(this: _Pass, period: Period) -> set[str]:
-    known = set(this.session.scalars(_RUNGS, {"period_id": period.id}))
+def _climbed(this: _Pass, period: Period) -> dict[str, date]:
+    """The steps of a period that were told, and on which day."""
+    rows = this.session.execute(_RUNGS, {"period_id": period.id}).all()
+    known = {code: local_date(at, this.zone) for code, at in rows}
     # Once the cycles inside an extended period carried its date, too (2026-10-30/M09/T+1): still the same rungs.
-    named = [read_rung(code) for code in known]
-    return known | {f"{one.cycle}/{one.step}" for one in named if one.cycle and one.prefix}
+    named = [(read_rung(code), told) for code, told in known.items()]
+    return {f"{one.cycle}/{one.step}": told for one, told in named if one.cycle and one.prefix} | known
 
 
 def _rungs(this: _Pass, period: Period, task: Task, deadline: OpenDeadline) -> tuple[Rung, ...]:
@@ -268,13 +273,14 @@ def _sweep_clock(this: _Pass, clock_id: int) -> None:
     if clock.stopped_at is not None or task is None or not task.active:
         return
     kind = ClockKind(clock.kind)
-    climbed = this.session.execute(select(Reminder.rung, Reminder.owed_on).where(Reminder.clock_id == clock.id)).all()
+    climbed = this.session.execute(_CLOCK_RUNGS, {"clock_id": clock.id}).all()
     rungs = ladder(
         this.ladders(clock.office_id)[LADDER_OF[kind]], clock.due, this.calendar, start=clock.started_on,
         weight=task.weight, legal_own=this.is_legal(clock.office_id, clock.department_id), through=this.today,
         prefix=round_of(clock.started_on, clock.due, (row.owed_on for row in climbed)),
     )  # fmt: skip
-    rung = owed_rung(rungs, this.today, {row.rung for row in climbed}, complete=False)
+    told = {row.rung: local_date(row.created_at, this.zone) for row in climbed}
+    rung = owed_rung(rungs, this.today, told, complete=False)
     if rung is not None:
         people = people_at(
             this.session, clock.office_id, clock.department_id, rung.to, this.today,

@@ -231,8 +231,8 @@ def test_next_attention_never_misses_a_change() -> None:
 
 def test_after_downtime_only_the_latest_rung_is_owed() -> None:
     rungs = ladder(DEFAULTS[LadderKind.QUARTERLY], DUE, CALENDAR)
-    owed = owed_rung(rungs, d(2026, 10, 12), set(), complete=False)
+    owed = owed_rung(rungs, d(2026, 10, 12), {}, complete=False)
     assert owed is not None
     assert owed.code == "T-1"
-    assert owed_rung(rungs, d(2026, 10, 12), {"T-1"}, complete=False) is None
-    assert owed_rung(rungs, d(2026, 12, 1), {"T-14"}, complete=True) is None
+    assert owed_rung(rungs, d(2026, 10, 12), {"T-1": d(2026, 10, 12)}, complete=False) is None
+    assert owed_rung(rungs, d(2026, 12, 1), {"T-14": d(2026, 9, 29)}, complete=True) is None

@@ -116,8 +116,8 @@ def test_what_was_registered_late_escapes_no_step() -> None:
         ("start", monday), ("T+1", monday), ("T+3", monday), ("T+7", monday), ("week/2026-11-02", d(2026, 11, 2)),
         ("T+20", d(2026, 11, 10)),
     ]  # fmt: skip
-    assert owed_rung(rungs, d(2026, 10, 24), set(), complete=False) is None
-    told = owed_rung(rungs, monday, set(), complete=False)
+    assert owed_rung(rungs, d(2026, 10, 24), {}, complete=False) is None
+    told = owed_rung(rungs, monday, {}, complete=False)
     assert told is not None
     assert (told.code, told.to) == ("T+7", ("contact", "dept_head", "legal", "deputy"))
     assert overtaken_notice(rungs, monday)
@@ -220,9 +220,28 @@ def test_a_rung_is_pulled_forward_across_days_off(due: d, on: d, pre_holiday: bo
 )
 def test_only_the_latest_rung_is_owed(today: d, fired: set[str], owed: str | None) -> None:
     rungs = ladder(DEFAULTS[LadderKind.QUARTERLY], DUE, CALENDAR)
-    found = owed_rung(rungs, today, fired, complete=False)
+    told = {code: next(rung.on for rung in rungs if rung.code == code) for code in fired}
+    found = owed_rung(rungs, today, told, complete=False)
     assert (found and found.code) == owed
-    assert owed_rung(rungs, today, fired, complete=True) is None
+    assert owed_rung(rungs, today, told, complete=True) is None
+
+
+@pytest.mark.parametrize(
+    ("fired", "owed"),
+    [
+        ({"T+7": d(2026, 10, 22)}, "T+20"),  # no server from the Friday of T+20 to this Monday
+        ({"T+7": d(2026, 10, 22), "T+20": d(2026, 11, 16)}, None),  # and with it the week has been told
+        ({"T+7": d(2026, 10, 22), "T+20": d(2026, 11, 13)}, "week/2026-11-16"),
+        ({"T+7": d(2026, 10, 22), "week/2026-11-16": d(2026, 11, 16)}, "T+20"),  # told for another deadline
+        ({}, "T+20"),
+    ],
+)
+def test_the_week_s_word_overtakes_no_step(fired: dict[str, d], owed: str | None) -> None:
+    due, monday = d(2026, 10, 16), d(2026, 11, 16)
+    rungs = ladder(DEFAULTS[LadderKind.QUARTERLY], due, CALENDAR, through=monday)
+    assert next(rung.on for rung in rungs if rung.code == "T+20") == d(2026, 11, 13)
+    found = owed_rung(rungs, monday, fired, complete=False)
+    assert (found and found.code) == owed
 
 
 @pytest.mark.parametrize(
