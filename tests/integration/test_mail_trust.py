@@ -254,6 +254,27 @@ def test_a_server_that_refuses_everybody_makes_no_mailbox_dead(
     assert morning(app, session, smtp_sink, at(DAY + timedelta(3))).sent > 2
 
 
+@pytest.mark.parametrize("fault", [("rcpt", "550 5.7.1 spam"), ("data", "554 content denied")])
+def test_whoever_alone_is_refused_is_not_left_out_for_good(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle, fault: tuple[str, str]
+) -> None:
+    """A filter that dislikes one person says nothing of his mailbox; but after three such mails his head is told."""
+    smtp_sink.sink.fault = mailsink.Fault(*fault, frozenset({CONTACT}))
+    for number in range(5):
+        news(session, due, "dept_head", at(DAY + timedelta(number), 8))
+        for hour in (9, 11):
+            morning(app, session, smtp_sink, at(DAY + timedelta(number), hour))
+    session.rollback()
+    contact = person(session, due, "contact")
+    assert contact.mail_dead_at is not None
+    # On the first day he came first: nobody could know yet that the others would get theirs.
+    assert contact.mail_dead_at.date() == DAY + timedelta(3)
+    told = [mail for mail in to(smtp_sink, HEAD) if "代账户" in mail]
+    assert told
+    others = session.scalars(select(User.mail_dead_at).where(User.id != contact.id)).all()
+    assert set(others) == {None}
+
+
 def test_three_soft_bounces_in_a_row_and_only_one_a_day(
     app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:

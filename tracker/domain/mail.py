@@ -1,7 +1,8 @@
 """Mail that can be trusted: when to try again, what a refusal says about a mailbox, how much may leave in an hour.
 
-A refusal counts against a mailbox only where the server speaks of that mailbox: a server that refuses everybody
-(no relay, greylisting, a full disk) must not make all mailboxes of an office look dead.
+A refusal counts against a mailbox only where the server speaks of that mailbox, or takes everybody's mail but this one
+person's: a server that refuses everybody (no relay, greylisting, a full disk) must not make all mailboxes of an office
+look dead, and nobody may be left out for good because a filter dislikes him.
 """
 
 import hashlib
@@ -83,6 +84,18 @@ def bounce_of_status(status: str) -> Bounce | None:
     if found == MAILBOX_FULL or found[0] == "4":
         return Bounce.SOFT
     return Bounce.HARD if found[0] == "5" else None
+
+
+def counted(answer: str, stage: str, *, permanent: bool, others_served: bool) -> Bounce | None:
+    """What a refusal counts as against the mailbox it was meant for; None: nothing.
+
+    `stage`: what the server answered to (`ports.MailRefused`); `others_served`: since this person's mail before, or
+    today, somebody else's went through, so that it is not the server as a whole.
+    """
+    spoken = refusal(answer, at_recipient=stage == "rcpt")
+    if spoken is not None:
+        return spoken
+    return Bounce.SOFT if permanent and stage in {"rcpt", "data"} and others_served else None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from sqlalchemy import and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
-from tracker.domain.mail import State, back_off, refusal
+from tracker.domain.mail import State, back_off, counted
 from tracker.domain.reminders import may_send
 from tracker.domain.telling import WAITING
 from tracker.models import Digest, Office, Outbox, User
@@ -252,7 +252,10 @@ def _record(this: Pass, letter: Ready, attempt: Attempt) -> None:
 
 def _state_after(this: Pass, digest: Digest, refused: MailRefused | None) -> State:
     """What a try in vain makes of a digest; counts what speaks of the mailbox, once for each digest."""
-    bounce = refusal(str(refused), at_recipient=refused.stage == "rcpt") if refused is not None else None
+    bounce = None
+    if refused is not None:
+        others_served = mailboxes.others_are_served(this.session, digest)
+        bounce = counted(str(refused), refused.stage, permanent=refused.permanent, others_served=others_served)
     if bounce is not None and digest.bounced_at is None:
         digest.bounced_at = this.instant
         died = mailboxes.count_bounce(this.session, digest.recipient_id, bounce, this.instant, str(refused))

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.mail import SOFT_LIMIT, Bounce, MailRules, State
@@ -41,6 +41,21 @@ def count_bounce(session: Session, person_id: int, bounce: Bounce, now: datetime
             once=f"mailbox/{person.id}/{now:%Y%m%dT%H%M%S}/{admin}",
         )  # fmt: skip
     return True
+
+
+def others_are_served(session: Session, digest: Digest) -> bool:
+    """Whether the server took somebody else's mail since the reader's mail before this one, or today."""
+    before = select(func.max(Digest.local_date)).where(
+        Digest.recipient_id == digest.recipient_id, Digest.local_date < digest.local_date
+    )
+    served = select(Digest.id).where(
+        Digest.office_id == digest.office_id,
+        Digest.recipient_id != digest.recipient_id,
+        Digest.state == State.SENT,
+        Digest.local_date >= func.coalesce(before.scalar_subquery(), digest.local_date),
+        Digest.local_date <= digest.local_date,
+    )
+    return bool(session.scalar(select(served.exists())))
 
 
 def note_delivered(session: Session, person_id: int, today: date) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.mail import Bounce, MailRules, back_off, bounce_of_status, parse_rules, refusal
+from tracker.domain.mail import Bounce, MailRules, back_off, bounce_of_status, counted, parse_rules, refusal
 from tracker.errors import InvalidInput
 
 
@@ -50,6 +50,26 @@ def test_different_messages_do_not_come_back_together() -> None:
 def test_what_a_refusal_of_the_recipient_says(answer: str, bounce: Bounce | None) -> None:
     assert refusal(answer, at_recipient=True) is bounce
     assert refusal(answer, at_recipient=False) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "stage", "permanent", "others_served", "bounce"),
+    [
+        ("550 5.7.1 spam", "rcpt", True, True, Bounce.SOFT),
+        ("550 5.7.1 spam", "rcpt", True, False, None),  # the server wants nobody's mail
+        ("554 content denied", "data", True, True, Bounce.SOFT),
+        ("554 content denied", "data", True, False, None),
+        ("450 4.7.1 greylisted", "rcpt", False, True, None),  # comes with the next try
+        ("550 5.1.8 bad sender", "mail", True, True, None),
+        ("535 wrong password", "auth", True, True, None),
+        ("550 5.1.1 no such user", "rcpt", True, False, Bounce.HARD),
+        ("", "", True, True, None),  # the message could not be built
+    ],
+)
+def test_whoever_alone_is_refused_counts_as_one_who_gets_no_mail(
+    answer: str, stage: str, permanent: bool, others_served: bool, bounce: Bounce | None
+) -> None:
+    assert counted(answer, stage, permanent=permanent, others_served=others_served) is bounce
 
 
 @pytest.mark.parametrize(
