@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from docx import Document
@@ -109,6 +109,14 @@ def test_closing_too_early_says_why_and_keeps_the_words(session: Session, office
     assert "1 至 60 个工作日" in page
     posted(head, f"/notices/{number}/give-back", text="还差签字的那一份", workdays="3")
     assert "核查后退回继续办理" in text(head, f"/notices/{number}")
+
+
+def test_a_day_in_a_year_without_a_table_is_marked(session: Session, office: OfficeKit, login: Login) -> None:
+    """Delivered in the last days of 2026: the fifth workday is in a January whose holidays nobody knows yet."""
+    notice = signed(session, office, october(session, office), FROZEN)
+    notice.due = date(2027, 1, 6)
+    session.commit()
+    assert "2027年1月6日（暂定）（星期三）前" in text(login("legal_head"), f"/notices/{notice.id}")
 
 
 def test_a_second_draft_leads_to_the_first(session: Session, office: OfficeKit, login: Login) -> None:

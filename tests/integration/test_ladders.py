@@ -15,19 +15,22 @@ from tests.support.passing import ZONE, at, begin, july, night
 from tracker.domain.calendar import local_date
 from tracker.domain.clocks import ClockKind
 from tracker.domain.facts import LadderKind
+from tracker.domain.notices import NoticeState
 from tracker.domain.office_rules import OfficeRules
 from tracker.domain.rehearsal import Assumption
 from tracker.domain.reminders import DEFAULTS, Ladder, RungRule, Unit, as_data, plain_rung
 from tracker.domain.telling import Kind
 from tracker.errors import InvalidInput, NotFound
-from tracker.models import AuditEvent, Clock, Obligation, Outbox, Period, Reminder, Setting
+from tracker.models import AuditEvent, Clock, Notice, Obligation, Outbox, Period, Reminder, Setting
 from tracker.ports import ObjectStore
 from tracker.queries.calendar import load_calendar
 from tracker.queries.ladders import load_ladders
+from tracker.services import notices
 from tracker.services.clocks import start_clock
 from tracker.services.ladders import preview, preview_clock, reset_ladder, save_ladder
 from tracker.services.office_rules import save_rules
 from tracker.services.rehearsal import rehearse
+from tracker.services.sweep import sweep
 from tracker.services.telling import remind
 
 TODAY = date(2026, 11, 23)
@@ -212,16 +215,26 @@ def test_a_rehearsal_of_nothing(session: Session, office: OfficeKit) -> None:
 
 
 def test_the_walk_tells_what_real_sweeps_tell(session: Session, office: OfficeKit) -> None:
-    """Four months in which nobody does anything: the same rungs for the same people on the same days."""
+    """Four months in which nobody hands in anything: the same rungs for the same people on the same days.
+
+    The leader signs what the system drafts, on the workday after; nobody signs on to it or reports back.
+    """
     first, last = date(2026, 1, 1), date(2026, 4, 30)
     walked, done = rehearse(session, office_id=office.office_id, year=2026, assumption=Assumption.NOBODY, now=FROZEN)
     session.rollback()
     begin(session, first)
     for number in range(first.toordinal(), last.toordinal() + 1):
-        night(session, date.fromordinal(number))
+        day = date.fromordinal(number)
+        night(session, day)
+        if walked.calendar.is_workday(day) and _hand_over_notices(session, office, day):
+            sweep(session, now=at(day, 10))
     rows = session.scalars(select(Reminder)).all()
     sent = Counter(
-        (walked.calendar.next_workday(local_date(row.created_at, ZONE)), row.recipient_id, plain_rung(row.rung))
+        (
+            walked.calendar.next_workday(local_date(row.created_at, ZONE)),
+            row.recipient_id,
+            f"{row.clock.kind}/{plain_rung(row.rung)}" if row.clock else plain_rung(row.rung),
+        )
         for row in rows
     )
     told = Counter(
@@ -231,4 +244,19 @@ def test_the_walk_tells_what_real_sweeps_tell(session: Session, office: OfficeKi
         if mail.day <= last and rung != "weekly"
     )
     assert len(told) > 100
+    assert {"sign/start", "report/T+1"} <= {rung for _day, _person, rung in told}
     assert told == sent
+
+
+def _hand_over_notices(session: Session, office: OfficeKit, day: date) -> int:
+    """Signs and delivers what was drafted before `day`; how many."""
+    drafts = session.scalars(
+        select(Notice.id)
+        .where(Notice.state == NoticeState.DRAFT, Notice.drafted_at < at(day, 0, 0))
+        .order_by(Notice.id)
+    ).all()
+    for key in drafts:
+        notices.sign(session, actor=office.actor(session, "deputy"), notice_id=key, now=at(day, 9))
+        notices.deliver(session, actor=office.actor(session, "legal_head"), notice_id=key, now=at(day, 9))
+    session.commit()
+    return len(drafts)

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from tracker.domain.calendar import WorkCalendar
+from tracker.domain.clocks import LADDER_OF, NOTICE_SIGN_WORKDAYS, NOTICE_WORKDAYS, ClockKind
 from tracker.domain.completion import assess_period
 from tracker.domain.escalation import LEADING, holders, legal_departments
 from tracker.domain.facts import (
@@ -74,7 +75,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Handing:
-    """A task handed out to be signed on to."""
+    """A task or a notice handed to a department, with the day by which it is to be signed on to or reported back."""
 
     code: str
     owner_id: int
@@ -86,7 +87,10 @@ class Handing:
 
 @dataclass(frozen=True)
 class Year:
-    """What is walked. `habits`: department id → workdays by which it was late (negative: early), one a deadline."""
+    """What is walked. `habits`: department id → workdays by which it was late (negative: early), one a deadline.
+
+    `notice_days`, `notice_sign_days`: workdays to settle a notice and to sign on to it.
+    """
 
     year: int
     items: tuple[Item, ...]
@@ -96,11 +100,13 @@ class Year:
     handings: tuple[Handing, ...] = ()
     habits: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     stale_to_legal: int = STALE_TO_LEGAL
+    notice_days: int = NOTICE_WORKDAYS
+    notice_sign_days: int = NOTICE_SIGN_WORKDAYS
 
 
 @dataclass(frozen=True)
 class Mail:
-    """One digest: the day, whose, and the rung of each line in it (T-7, T+3, week, stale, start, weekly …)."""
+    """One digest: the day, whose, and the rung of each line in it (T-7, T+3, week, stale, weekly, sign/start …)."""
 
     day: date
     person_id: int
@@ -116,7 +122,7 @@ class Walk:
     seed: int
     mails: tuple[Mail, ...]
     periods: int
-    notices: int  # drafts of 督办单
+    notices: int  # drafts of 督办单; each is taken to be signed and delivered on the next workday
 
     def by_day(self) -> Counter[date]:
         return Counter(mail.day for mail in self.mails)
@@ -144,6 +150,7 @@ class _Trigger:
     to: tuple[str, ...]
     owner_id: int
     contact_id: int | None
+    clock: str = ""  # sign or report; "" for what a deadline or old material asks
 
 
 def walk(year: Year, assumption: Assumption, seed: int = 1) -> Walk:
@@ -162,9 +169,12 @@ def walk(year: Year, assumption: Assumption, seed: int = 1) -> Walk:
     for item in year.items:
         steps = _Steps(year, item, done, material[item.code], item.owner_id in legal, last)
         triggers += steps.run(first)
-        notices += steps.notice
+        if steps.notice_on is not None:
+            notices += 1
+            triggers += _notice(year, item, steps.notice_on, steps.all_in, assumption, legal, last)
     for number, handing in enumerate(year.handings):
-        triggers += _sign_on(year, handing, number, _signs_on(year, assumption, seed, handing), legal, last)
+        signed = _signs_on(year, assumption, seed, handing)
+        triggers += _clock(year, ClockKind.SIGN, f"task/{number}", handing, signed, legal, last)
     triggers += _weekly_pages(year, first, last)
     return Walk(year.year, assumption, seed, _mails(year, triggers, last), len(year.items), notices)
 
@@ -234,7 +244,7 @@ def _version(number: int, duty: ObligationFacts, day: date) -> VersionFact:
 
 
 class _Steps:
-    """The sweeps of one period. Visits only days on which something may change; `notice`: a draft was made."""
+    """The sweeps of one period. Visits only days on which something may change; `notice_on`: a draft was made."""
 
     def __init__(
         self,
@@ -253,7 +263,7 @@ class _Steps:
         self.rungs: dict[OpenDeadline, tuple[Rung, ...]] = {}
         self.fired: dict[str, date] = {}  # code → the day it was told
         self.stale_since: dict[str, date] = {}  # flag → the day it was raised
-        self.notice = False
+        self.notice_on: date | None = None
 
     def _changes(self, own: Iterable[date | None]) -> list[date]:
         """Days on which a sweep sees new material: the day after it was handed in."""
@@ -309,7 +319,8 @@ class _Steps:
             rung = owed_rung(self._rungs(deadline), day, known, complete=False)
             if rung is not None:
                 self.fired[rung.code] = day
-                self.notice = self.notice or rung.drafts_notice
+                if rung.drafts_notice and self.notice_on is None:
+                    self.notice_on = day
                 yield self._trigger(day, rung.code, rung.to)
 
     def _stale(self, day: date, verdict: PeriodVerdict) -> Iterator[_Trigger]:
@@ -343,16 +354,35 @@ class _Steps:
 # --------------------------------------------------------------------------- the rest of the year's mail
 
 
-def _sign_on(
-    year: Year, handing: Handing, number: int, signed: date | None, legal: set[int], last: date
+def _clock(
+    year: Year, kind: ClockKind, subject: str, handing: Handing, stopped: date | None, legal: set[int], last: date
 ) -> Iterator[_Trigger]:
+    """The rungs of one clock until the day on which it is stopped."""
     rungs = ladder(
-        year.ladders[LadderKind.SIGN], handing.due, year.calendar, start=handing.start, weight=handing.weight,
+        year.ladders[LADDER_OF[kind]], handing.due, year.calendar, start=handing.start, weight=handing.weight,
         legal_own=handing.owner_id in legal, through=last,
     )  # fmt: skip
-    for rung in rungs:
-        if signed is None or rung.on <= signed:
-            yield _Trigger(rung.on, f"sign/{number}", rung.code, rung.to, handing.owner_id, handing.contact_id)
+    fired: dict[str, date] = {}
+    for day in sorted({rung.on for rung in rungs if stopped is None or rung.on <= stopped}):
+        rung = owed_rung(rungs, day, fired, complete=False)
+        if rung is not None:
+            fired[rung.code] = day
+            yield _Trigger(day, f"{kind}/{subject}", rung.code, rung.to, handing.owner_id, handing.contact_id, kind)
+
+
+def _notice(
+    year: Year, item: Item, drafted: date, all_in: date | None, assumption: Assumption, legal: set[int], last: date
+) -> Iterator[_Trigger]:
+    """Both clocks of a notice: signed on to in time where anybody does anything, reported on when all is handed in."""
+    delivered = year.calendar.add_workdays(drafted, 1)
+    if all_in is not None and all_in <= delivered:
+        return  # settled before it was delivered
+    terms = {ClockKind.SIGN: year.notice_sign_days, ClockKind.REPORT: year.notice_days}
+    for kind, workdays in terms.items():
+        due = year.calendar.add_workdays(delivered, workdays)
+        handing = Handing(item.code, item.owner_id, item.contact_id, item.facts.weight, delivered, due)
+        stopped = None if assumption is Assumption.NOBODY else due if kind is ClockKind.SIGN else all_in
+        yield from _clock(year, kind, f"notice/{item.facts.id}", handing, stopped, legal, last)
 
 
 def _weekly_pages(year: Year, first: date, last: date) -> Iterator[_Trigger]:
@@ -369,7 +399,7 @@ def _mails(year: Year, triggers: Iterable[_Trigger], last: date) -> tuple[Mail, 
     """One digest for each person and workday: what came up on days off waits for the next workday."""
     paths: dict[tuple[int, int | None, tuple[str, ...]], list[Person]] = {}
     leaders = [person for person in year.people if person.role in LEADING | {"deputy"}]
-    lines: dict[tuple[date, int], dict[tuple[str, str], None]] = {}
+    lines: dict[tuple[date, int], dict[tuple[str, str], str]] = {}
     for trigger in triggers:
         day = year.calendar.next_workday(trigger.day)
         if not date(year.year, 1, 1) <= day <= last:
@@ -378,8 +408,7 @@ def _mails(year: Year, triggers: Iterable[_Trigger], last: date) -> tuple[Mail, 
         if place not in paths:
             paths[place] = holders(year.people, trigger.owner_id, trigger.to, trigger.contact_id)
         for person in paths[place] if trigger.to else leaders:
-            lines.setdefault((day, person.id), {})[trigger.subject, trigger.code] = None
-    return tuple(
-        Mail(day, person_id, tuple(plain_rung(code) for _subject, code in found))
-        for (day, person_id), found in sorted(lines.items())
-    )
+            step = plain_rung(trigger.code)
+            name = f"{trigger.clock}/{step}" if trigger.clock else step
+            lines.setdefault((day, person.id), {})[trigger.subject, trigger.code] = name
+    return tuple(Mail(day, person_id, tuple(found.values())) for (day, person_id), found in sorted(lines.items()))

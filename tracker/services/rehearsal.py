@@ -60,6 +60,7 @@ def gather(
     items = _generated(session, office_id, year, zone) or _planned(session, office_id, year, calendar)
     if not items:
         raise NotFound("rehearsal_empty", year=year)
+    rules = load_rules(session, office_id)
     people = session.execute(
         select(User.id, User.role, User.department_id, User.name)
         .where(User.office_id == office_id, User.active.is_(True))
@@ -71,7 +72,9 @@ def gather(
         people=tuple(Person(*row) for row in people),
         calendar=calendar,
         ladders=ladders or load_ladders(session, office_id),
-        stale_to_legal=load_rules(session, office_id).stale_to_legal,
+        stale_to_legal=rules.stale_to_legal,
+        notice_days=rules.notice_days,
+        notice_sign_days=rules.notice_sign_days,
         handings=tuple(_handings(session, office_id, year)),
         habits=_habits(session, office_id, local_date(now, zone), calendar, zone),
     )

@@ -100,13 +100,22 @@ def due_words(due: date, today: date, calendar: WorkCalendar | None = None) -> s
 
     A date in a year without a holiday table is marked as tentative (rules.md 1.8).
     """
-    if calendar is None:
-        from tracker.db import db
-        from tracker.queries.calendar import load_calendar
-
-        calendar = load_calendar(db.session())
+    calendar = calendar or _calendar()
     words = _distance(due, today, calendar)
     return gettext("%(words)s（暂定）", words=words) if calendar.is_tentative(due) else words
+
+
+def due_day(due: date) -> str:
+    """2027年1月8日（暂定）: the day itself, with the same mark."""
+    words = day_full(due)
+    return gettext("%(words)s（暂定）", words=words) if _calendar().is_tentative(due) else words
+
+
+def _calendar() -> WorkCalendar:
+    from tracker.db import db
+    from tracker.queries.calendar import load_calendar
+
+    return load_calendar(db.session())
 
 
 def _distance(due: date, today: date, calendar: WorkCalendar) -> str:
@@ -205,7 +214,7 @@ def role_name(role: str) -> str:
 
 FILTERS = (
     zh_en, listed, clauses, headed, bracketed, piece_names, day, day_full, weekday, moment, local_day, last_day,
-    due_words, cycle_name, period_name, size, number, light_word, role_name,
+    due_words, due_day, cycle_name, period_name, size, number, light_word, role_name,
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from tracker.db import db
+from tracker.domain.clocks import ClockKind
 from tracker.domain.facts import LadderKind
 from tracker.domain.permissions import Action
 from tracker.domain.rehearsal import Assumption, Walk, Year, walk
@@ -23,7 +24,7 @@ from tracker.web import base
 from tracker.web import ladder_words as words
 from tracker.web.admin import number_given
 from tracker.web.board import plan_year
-from tracker.web.filters import role_name, zh_en
+from tracker.web.filters import headed, role_name, zh_en
 from tracker.web.ladders import as_ladder, kind_given, ladders_given, rows_given
 from tracker.web.locale import gettext as _
 from tracker.web.messages import explain
@@ -110,21 +111,35 @@ def _bars(rows: list[tuple[str, int, str, str]]) -> list[Bar]:
     return [Bar(label, value, round(value * 100 / longest, 2), tint, more) for label, value, tint, more in rows]
 
 
-def rung_place(code: str) -> tuple[int, int]:
-    """Where a rung stands in the order of time: handed out, before, after, weekly, old material, the leaders' page."""
-    if code == "start":
-        return 0, 0
-    if code.startswith("T"):
-        return (1 if code[1] == "-" else 2), int(code[1:].rstrip("w"))
-    return 3, [*LATE, *AGED, "weekly"].index(code)
+def rung_place(code: str) -> tuple[int, int, int]:
+    """Where a rung stands: each clock after the deadlines, old material and the leaders' page at the end.
+
+    Within each in the order of time: handed out, before, after, weekly.
+    """
+    clock, _slash, step = code.rpartition("/")
+    group = ["", *ClockKind].index(clock)
+    if step == "start":
+        return group, 0, 0
+    if step.startswith("T"):
+        return group, (1 if step[1] == "-" else 2), int(step[1:].rstrip("w"))
+    if step in LATE:
+        return group, 3, LATE.index(step)
+    return len(ClockKind) + 1, 0, [*AGED, "weekly"].index(step)
+
+
+def _rung_name(code: str) -> str:
+    clock, _slash, step = code.rpartition("/")
+    names = {ClockKind.SIGN: _("签收"), ClockKind.REPORT: _("反馈")}
+    return headed(names[ClockKind(clock)], words.code_when(step)) if clock else words.code_when(step)
 
 
 def _rung_bars(by_rung: Counter[str]) -> list[Bar]:
     rows = []
     for code in sorted(by_rung, key=rung_place):
-        late = code.startswith("T+") or code in LATE
+        step = code.rpartition("/")[2]
+        late = step.startswith("T+") or step in LATE
         tint = "late" if late else "aged" if code in AGED else "other" if code == "weekly" else ""
-        rows.append((words.code_when(code), by_rung[code], tint, ""))
+        rows.append((_rung_name(code), by_rung[code], tint, ""))
     return _bars(rows)
 
 

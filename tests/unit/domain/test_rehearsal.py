@@ -118,10 +118,35 @@ def test_other_rungs_give_other_mails() -> None:
 def test_what_is_handed_out_and_not_signed() -> None:
     handing = Handing("T2", 10, None, 1, date(2026, 3, 2), date(2026, 3, 5))
     done = walk(year(handings=(handing,)), Assumption.NOBODY)
-    told = [(mail.day, mail.person_id) for mail in done.mails if "start" in mail.rungs]
+    told = [(mail.day, mail.person_id) for mail in done.mails if "sign/start" in mail.rungs]
     assert told == [(date(2026, 3, 2), CLERK), (date(2026, 3, 2), HEAD)]
     on_time = walk(year(handings=(handing,)), Assumption.ON_TIME)
-    assert set(on_time.by_rung()) == {"start", "weekly"}
+    assert set(on_time.by_rung()) == {"sign/start", "weekly"}
+
+
+def test_a_notice_brings_its_own_two_clocks() -> None:
+    """Drafted at T+7, delivered the next workday: a workday to sign on to it, five to report back."""
+    drafted = CALENDAR.add_workdays(date(2026, 6, 30), 7)
+    delivered = CALENDAR.add_workdays(drafted, 1)
+    done = walk(year(annual()), Assumption.NOBODY)
+    days = {rung: {mail.day for mail in done.mails if rung in mail.rungs} for rung in done.by_rung()}
+    due = CALENDAR.add_workdays(delivered, 5)
+    assert days["sign/start"] == {delivered}
+    assert days["sign/T+1"] == {CALENDAR.add_workdays(delivered, 2)}
+    assert days["report/T-2w"] == {CALENDAR.add_workdays(due, -2)}
+    assert days["report/T+10"] == {CALENDAR.add_workdays(due, 10)}
+    told = {mail.person_id for mail in done.mails if "report/T+10" in mail.rungs}
+    assert told == {CLERK, HEAD, LEGAL, DEPUTY, DIRECTOR}
+    # Nine workdays late: the notice is signed on to in time and reported on the day after it was delivered.
+    late = walk(year(annual(), habits={10: (9,)}), Assumption.AS_BEFORE)
+    assert {rung for rung in late.by_rung() if "/" in rung} == {"sign/start"}
+    # Eight workdays late: settled on the day of delivery, so that nothing is handed over.
+    settled = walk(year(annual(), habits={10: (8,)}), Assumption.AS_BEFORE)
+    assert settled.notices == 1
+    assert not [rung for rung in settled.by_rung() if "/" in rung]
+    terms = replace(year(annual()), notice_days=10, notice_sign_days=3)
+    longer = walk(terms, Assumption.NOBODY)
+    assert min(mail.day for mail in longer.mails if "report/T+1" in mail.rungs) == CALENDAR.add_workdays(delivered, 11)
 
 
 @pytest.mark.parametrize(("waived", "flags"), [(False, {"stale", "stale_week"}), (True, set())])
