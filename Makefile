@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in /usr/bin/python3 python3; do $$python -c '$(FIT)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
-WORKERS ?= 3 # one more than the cores of a small machine: much of the tests' time is waiting
+WORKERS ?= 4 # twice the cores of a small machine: half of them wait, half of them compute (tests/support/scheduling.py)
 
 .PHONY: help setup run test check format bench faults browser lock translations clean
 

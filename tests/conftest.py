@@ -55,9 +55,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose single tests last longest come first, so that two workers end together."""
-    rooms, files = {"faults", "browser"}, {"test_year.py", "test_catalogue_year.py", "test_matrix.py"}
-    items.sort(key=lambda item: _room(item) not in rooms and item.path.name not in files)
+    """Files whose single tests last longest come first, so that all workers end together."""
+    files = {"test_year.py", "test_catalogue_year.py", "test_matrix.py"}
+    items.sort(key=lambda item: item.path.name not in files)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.support.scheduling import MixedScheduling
+
+    return MixedScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
