@@ -1,5 +1,6 @@
 """What several commands share: the application, instants from the command line, answers for people or machines."""
 
+import gc
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,12 @@ as_json = click.option("--json", "machine", is_flag=True, help="机器可读的�
 @contextmanager
 def application(*, pages: bool = True) -> Iterator[Flask]:
     """The application with its context; the session is closed at the end."""
+    gc.disable()  # as in tracker.wsgi
     from tracker.app import create_app
 
     app = create_app(pages=pages)
+    gc.freeze()
+    gc.enable()
     with app.app_context():
         yield app
 

@@ -1,6 +1,7 @@
 """`tracker init`: schema, bucket, calendars, first administrator, demo office."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 
 from tracker import clock
 from tracker.cli.common import answer, application, as_json
+from tracker.errors import Unavailable
 
 CATALOGUES = Path(__file__).resolve().parents[1] / "catalogues"
 
@@ -17,15 +19,22 @@ CATALOGUES = Path(__file__).resolve().parents[1] / "catalogues"
 @click.option(
     "--admin-email", help="第一个系统管理员的邮箱，密码只显示一次 / first administrator, password printed once"
 )
+@click.option(
+    "--wait",
+    "patience",
+    type=click.IntRange(0, 600),
+    default=0,
+    help="最多等存储服务几秒 / seconds to wait for a store that is still starting",
+)
 @click.option("--quiet", is_flag=True, help="只显示要紧的 / print only what matters")
 @as_json
-def command(demo: bool, admin_email: str | None, quiet: bool, machine: bool) -> None:
+def command(demo: bool, admin_email: str | None, patience: int, quiet: bool, machine: bool) -> None:
     """建立或升级数据库、材料库和节假日表，可重复执行。
 
     Creates or upgrades the schema, the bucket and the calendars; may be run again.
     """
     with application(pages=False) as app:
-        result = initialise(app, demo=demo, admin_email=admin_email)
+        result = initialise(app, demo=demo, admin_email=admin_email, patience=patience)
     if result.get("demo"):
         _fill_mailbox()
     # A password is shown once, whatever was asked; the rest only to people who want it.
@@ -51,8 +60,20 @@ def _fill_mailbox() -> None:
             passes.run_deliver(app, morning)
 
 
-def initialise(app: Any, *, demo: bool, admin_email: str | None) -> dict[str, Any]:
-    """Does it; says what came of it."""
+def _bucket(store: Any, patience: int) -> str:
+    """Makes the bucket where it is missing; says what it is like. Raises Unavailable."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return str(store.ensure_bucket())
+        except Unavailable:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.1)
+
+
+def initialise(app: Any, *, demo: bool, admin_email: str | None, patience: int = 0) -> dict[str, Any]:
+    """Does it; says what came of it. `patience`: seconds to wait for a store that does not answer yet."""
     from sqlalchemy import select
 
     from tracker import schema
@@ -64,7 +85,7 @@ def initialise(app: Any, *, demo: bool, admin_email: str | None) -> dict[str, An
     schema.upgrade(db.engine)
     result: dict[str, Any] = {"schema": schema.head()}
     if settings.store is not None:
-        result["bucket"] = str(app.extensions["store"].ensure_bucket())
+        result["bucket"] = _bucket(app.extensions["store"], patience)
     session = db.session()
     session.connection(execution_options={"write": True})
     tables = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CATALOGUES.glob("calendar-*.json"))]

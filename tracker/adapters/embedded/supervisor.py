@@ -3,7 +3,8 @@
     python -m tracker.adapters.embedded.supervisor [--data DIR] [--port N] [--no-demo] [--json]
 
 Order: S3 store, Redis and mailbox together; then schema, bucket and (in the
-demo) sample data; then web, worker and beat together. A server that the
+demo) sample data; then the web; then worker and beat. From the second start on
+the step in the middle loads its modules while the servers start. A server that the
 environment names (TRACKER_S3_ENDPOINT, TRACKER_REDIS_URL, TRACKER_SMTP_URL) is
 used instead of ours. A child that dies is started again, later each time.
 """
@@ -86,6 +87,7 @@ class Supervisor:
         self.logs = data / "logs"
         self.children: list[Child] = []
         self.mail: mailsink.Handle | None = None
+        self.init: subprocess.Popen[bytes] | None = None
         self.stopping = False
         self.env = dict(env) | {"TRACKER_DATA": str(data), "TRACKER_PORT": str(inst.port)}
         self.env = install.merged_environment(self.env) | {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
@@ -103,7 +105,7 @@ class Supervisor:
 
     def start_servers(self) -> None:
         """S3, Redis and mailbox, all at once; those that the environment names elsewhere are left alone."""
-        inst, waits = self.install, []
+        inst, waits = self.install, list[tuple[Child, Callable[[], bool]]]()
         if self.uses_our("TRACKER_S3_ENDPOINT", inst.store.endpoint):
             child = self.start("store", lambda: seaweed.launch(self.data / "s3", inst.store, self.log("store")))
             waits.append((child, lambda: seaweed.is_ready(inst.store)))
@@ -112,10 +114,12 @@ class Supervisor:
             waits.append((child, lambda: valkey.is_ready(inst.redis)))
         if self.uses_our("TRACKER_SMTP_URL", f"smtp://{LOOPBACK}:{inst.smtp_port}"):
             self.mail = mailsink.start(self.data / "mail", inst.smtp_port)
-        for child, ready in waits:
-            self.wait_for(child, ready)
         name = self.env.get("TRACKER_S3_BUCKET") or install.BUCKET
         made = (inst.bucket_made, inst.bucket_rule) == (name, bucket.RULE)
+        if made:
+            self.start_init()
+        for child, ready in waits:
+            self.wait_for(child, ready)
         if not made and self.uses_our("TRACKER_S3_ENDPOINT", inst.store.endpoint):
             bucket.make_bucket(inst.store, self.data / "s3", name, self.log("store"))
             inst.bucket_made, inst.bucket_rule = name, bucket.RULE
@@ -128,12 +132,16 @@ class Supervisor:
     def wait_for(self, child: Child, ready: Callable[[], bool]) -> None:
         wait_until(lambda: self.stopping or ready(), child.process, child.name, self.log(child.name), 60)
 
-    def initialise(self) -> None:
-        """Schema, bucket and sample data, by the command that every administrator has."""
-        command = [sys.executable, "-m", "tracker.cli.main", "init", "--quiet"]
+    def start_init(self) -> subprocess.Popen[bytes]:
+        """Schema, bucket and sample data, by the command that every administrator has; it waits for the store."""
+        command = [sys.executable, "-m", "tracker.cli.main", "init", "--quiet", "--wait", "60"]
         if self.install.demo:
             command.append("--demo")
-        process = spawn(command, self.log("init"), self.env, capture=True)
+        self.init = spawn(command, self.log("init"), self.env, capture=True)
+        return self.init
+
+    def initialise(self) -> None:
+        process = self.init or self.start_init()
         while process.poll() is None and not self.stopping:
             time.sleep(0.05)
         if process.poll() is None:
@@ -271,6 +279,8 @@ class Supervisor:
 
     def stop_all(self) -> None:
         """Those that use the servers first, all at once; then the servers."""
+        if self.init is not None and self.init.poll() is None:
+            stop(self.init)
         servers = {"store", "redis"}
         for group in ({"web", "worker", "beat"}, servers):
             running = [c for c in self.children if c.name in group and c.process.poll() is None]
