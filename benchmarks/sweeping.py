@@ -46,27 +46,24 @@ def _due(session: Session, round_: int) -> list[int]:
     return chosen
 
 
-def _per_item(engine: Engine) -> tuple[float, float]:
-    """Milliseconds for one due item: the sweep's, and those of the bare statements that one item cannot do without."""
-    ours, floor = [], []
-    with Session(engine) as session:
-        sweep(session, now=bulk.NOW)  # the first pass plans the leaders' weekly page
-        for round_ in range(ROUNDS):
-            chosen = _due(session, round_)
-            began = time.perf_counter()
-            result = sweep(session, now=bulk.NOW)
-            ours.append((time.perf_counter() - began) * 1000 / len(chosen))
-            if result.examined != len(chosen) or result.failed:
-                raise AssertionError(result)
-        for round_ in range(ROUNDS):
-            chosen = _due(session, 100 + round_)
-            began = time.perf_counter()
-            for key in chosen:
-                _bare(session, key)
-            floor.append((time.perf_counter() - began) * 1000 / len(chosen))
-        if not session.scalar(select(func.count()).select_from(Reminder)):
-            raise AssertionError("nobody was reminded: the figures say nothing")
-    return median(ours), median(floor)
+def _ours(session: Session, round_: int) -> float:
+    """Milliseconds of the sweep for one due item."""
+    chosen = _due(session, round_)
+    began = time.perf_counter()
+    result = sweep(session, now=bulk.NOW)
+    took = (time.perf_counter() - began) * 1000 / len(chosen)
+    if result.examined != len(chosen) or result.failed:
+        raise AssertionError(result)
+    return took
+
+
+def _floor(session: Session, round_: int) -> float:
+    """Milliseconds of the bare statements that one item cannot do without."""
+    chosen = _due(session, 100 + round_)
+    began = time.perf_counter()
+    for key in chosen:
+        _bare(session, key)
+    return (time.perf_counter() - began) * 1000 / len(chosen)
 
 
 def _bare(session: Session, key: int) -> None:
@@ -77,25 +74,33 @@ def _bare(session: Session, key: int) -> None:
     session.commit()
 
 
-def _measure(kind: str, folder: Path, obligations: int) -> tuple[float, float, float, float]:
-    """(ours per item, bare per item, ours idle, bare idle) in milliseconds."""
+@contextmanager
+def _office(kind: str, folder: Path, obligations: int) -> Iterator[tuple[Engine, Session]]:
     folder.mkdir()
     tasks = -(-obligations // (bulk.MONTHS * SLOTS))
     with (
         database(kind, folder) as url,
         bulk.filled(folder, tasks=tasks, slots=SLOTS, judged=False, url=url) as engine,
+        Session(engine) as session,
     ):
-        per_item = _per_item(engine)
-        with Session(engine) as session, engine.connect() as connection:
-            idle = median(times(lambda: sweep(session, now=bulk.NOW), 30))
-            bare = median(times(lambda: connection.execute(PROBE, {"now": bulk.NOW}).fetchall(), 30))
-    return *per_item, idle, bare
+        sweep(session, now=bulk.NOW)  # the first pass plans the leaders' weekly page
+        yield engine, session
+        if not session.scalar(select(func.count()).select_from(Reminder)):
+            raise AssertionError("nobody was reminded: the figures say nothing")
 
 
 def scaling(kind: str, folder: Path, small: int, large: int) -> Iterator[Line]:
-    """The last line's `ours` and `floor` are the large and the small office: their ratio is the claim."""
-    few = _measure(kind, folder / "small", small)
-    many = _measure(kind, folder / "large", large)
-    yield Line(f"sweep_{kind}_none_due_ms", many[2], many[3])
-    yield Line(f"sweep_{kind}_item_ms", many[0], many[1])
-    yield Line(f"sweep_{kind}_growth", many[0], few[0])
+    """The last line's `ours` and `floor` are the large and the small office: their ratio is the claim.
+
+    Both are there at once and take turns, so that a machine that is slower for a minute is so for both.
+    """
+    with _office(kind, folder / "small", small) as (_, few), _office(kind, folder / "large", large) as (engine, many):
+        turns = [(_ours(few, round_), _ours(many, round_)) for round_ in range(ROUNDS)]
+        floor = median([_floor(many, round_) for round_ in range(ROUNDS)])
+        with engine.connect() as connection:
+            idle = median(times(lambda: sweep(many, now=bulk.NOW), 30))
+            bare = median(times(lambda: connection.execute(PROBE, {"now": bulk.NOW}).fetchall(), 30))
+    ours_few, ours_many = (median(list(ours)) for ours in zip(*turns, strict=True))
+    yield Line(f"sweep_{kind}_none_due_ms", idle, bare)
+    yield Line(f"sweep_{kind}_item_ms", ours_many, floor)
+    yield Line(f"sweep_{kind}_growth", ours_many, ours_few)

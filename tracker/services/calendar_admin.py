@@ -2,18 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, literal, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import FIXED_HOLIDAYS, WorkCalendar, parse_table
 from tracker.domain.permissions import Actor
 from tracker.domain.telling import Kind
 from tracker.errors import Conflict, InvalidInput
-from tracker.models import CalendarYear, Obligation, Period, Task, User
+from tracker.models import CalendarYear, Obligation, Outbox, Period, Task, User
 from tracker.queries.calendar import forget_calendar, load_calendar
 from tracker.services import audit, clocks, events
 from tracker.services.plan import generate_year
@@ -197,14 +198,23 @@ def needs_next_table(calendar: WorkCalendar, today: date) -> bool:
     return today.month >= WARN_FROM_MONTH and today.year + 1 not in calendar.tables and calendar.is_workday(today)
 
 
-def warn_of_missing_table(session: Session, *, now: datetime, today: date) -> int:
-    """A word to every administrator, once a day; how many were told."""
-    year = today.year + 1
-    people = session.scalars(select(User).where(User.role == "sysadmin", User.active.is_(True))).all()
+def untold_of_missing_table(session: Session, today: date) -> list[tuple[int, int]]:
+    """(office, administrator) of all who were not told today."""
+    told = select(Outbox.id).where(Outbox.once == literal(_warning(today)) + cast(User.id, String))
+    untold = select(User.office_id, User.id).where(User.role == "sysadmin", User.active.is_(True), ~told.exists())
+    return [(office_id, person_id) for office_id, person_id in session.execute(untold.order_by(User.id))]
+
+
+def warn_of_missing_table(session: Session, people: Sequence[tuple[int, int]], *, now: datetime, today: date) -> int:
+    """A word to each of these, once a day; how many were told."""
     return sum(
         tell(
-            session, office_id=person.office_id, recipient_id=person.id, kind=Kind.SYSTEM, now=now,
-            once=f"calendar/{year}/{today}/{person.id}",
+            session, office_id=office_id, recipient_id=person_id, kind=Kind.SYSTEM, now=now,
+            once=f"{_warning(today)}{person_id}",
         )
-        for person in people
+        for office_id, person_id in people
     )  # fmt: skip
+
+
+def _warning(today: date) -> str:
+    return f"calendar/{today.year + 1}/{today}/"

@@ -38,7 +38,7 @@ from tracker.queries.ladders import forget_ladders, load_ladders
 from tracker.queries.office_rules import load_rules
 from tracker.services import clocks, notices
 from tracker.services.assessment import OFFICE_ZONE, reassess
-from tracker.services.calendar_admin import needs_next_table, warn_of_missing_table
+from tracker.services.calendar_admin import needs_next_table, untold_of_missing_table, warn_of_missing_table
 from tracker.services.jobs import write
 from tracker.services.telling import people_at, recipients, remind, tell
 
@@ -103,7 +103,7 @@ class _Pass:
 
 
 def sweep(session: Session, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> SweepResult:
-    """One pass as of `now`; commits item by item."""
+    """One pass as of `now`; commits item by item. Looks for all that is due in one transaction while nothing is."""
     forget_calendar(session)
     forget_ladders(session)
     this = _Pass(session, now, zone, local_date(now, zone), load_calendar(session), SweepResult())
@@ -111,6 +111,7 @@ def sweep(session: Session, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> S
     _each(this, Clock, _sweep_clock, this.result.failed_clocks)
     _plan_weekly_pages(this)
     _warn_of_the_calendar(this)
+    session.rollback()  # of what was only looked at
     return this.result
 
 
@@ -138,7 +139,6 @@ def _page(
     if after is not None:
         query = query.where(tuple_(kind.next_attention_at, kind.id) > after)
     rows = this.session.execute(query.order_by(kind.next_attention_at, kind.id).limit(PAGE)).all()
-    this.session.rollback()
     return [(attention, key) for attention, key in rows if attention is not None]
 
 
@@ -293,9 +293,11 @@ def _sweep_clock(this: _Pass, clock_id: int) -> None:
 
 
 def _warn_of_the_calendar(this: _Pass) -> None:
-    if needs_next_table(this.calendar, this.today):
+    if not needs_next_table(this.calendar, this.today):
+        return
+    if people := untold_of_missing_table(this.session, this.today):
         write(this.session)
-        warn_of_missing_table(this.session, now=this.now, today=this.today)
+        warn_of_missing_table(this.session, people, now=this.now, today=this.today)
         this.session.commit()
 
 
@@ -303,7 +305,6 @@ def _plan_weekly_pages(this: _Pass) -> None:
     """The leaders' page on the first workday of each week; one that was missed comes later in the same week."""
     due = select(Office.id).where(or_(Office.weekly_on.is_(None), Office.weekly_on <= this.today))
     offices = this.session.scalars(due).all()
-    this.session.rollback()
     for office_id in offices:
         write(this.session)
         office = this.session.get_one(Office, office_id, with_for_update=True, populate_existing=True)
