@@ -62,6 +62,11 @@ def day(value: date) -> str:
     return f"{value.day} {MONTHS[value.month - 1]}" if is_english() else f"{value.month}月{value.day}日"
 
 
+def month(number: int) -> str:
+    """11月 / Nov"""
+    return MONTHS[number - 1] if is_english() else f"{number}月"
+
+
 def day_full(value: date) -> str:
     """2026年11月23日 / 23 Nov 2026"""
     if is_english():
@@ -213,7 +218,7 @@ def role_name(role: str) -> str:
 
 
 FILTERS = (
-    zh_en, listed, clauses, headed, bracketed, piece_names, day, day_full, weekday, moment, local_day, last_day,
+    zh_en, listed, clauses, headed, bracketed, piece_names, day, month, day_full, weekday, moment, local_day, last_day,
     due_words, due_day, cycle_name, period_name, size, number, light_word, role_name,
 )  # fmt: skip
 
