@@ -277,7 +277,9 @@ def chromium() -> Iterator[Any]:
 
     from playwright.sync_api import sync_playwright
 
-    path = which("chromium") or which("chromium-browser") or which("google-chrome")
+    # The shell that is made for this starts quicker than the whole browser does.
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(which, names)), None)
     assert path, "no Chromium: type `make browser`"
     flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
     flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
