@@ -17,9 +17,11 @@ def settle() -> None:
 
 def app() -> Flask:
     gc.disable()  # what is read now stays: rounds over it take a seventh of the start
-    from tracker.app import create_app
+    try:
+        from tracker.app import create_app
 
-    made = create_app()
+        made = create_app()
+    finally:
+        gc.enable()
     settle()
-    gc.enable()
     return made

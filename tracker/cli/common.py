@@ -19,11 +19,12 @@ as_json = click.option("--json", "machine", is_flag=True, help="机器可读的�
 def application(*, pages: bool = True) -> Iterator[Flask]:
     """The application with its context; the session is closed at the end."""
     gc.disable()  # as in tracker.wsgi
-    from tracker.app import create_app
+    try:
+        from tracker.app import create_app
 
-    app = create_app(pages=pages)
-    gc.freeze()
-    gc.enable()
+        app = create_app(pages=pages)
+    finally:
+        gc.enable()
     with app.app_context():
         yield app
 
