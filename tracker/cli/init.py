@@ -69,7 +69,7 @@ def _bucket(store: Any, patience: int) -> str:
         except Unavailable:
             if time.monotonic() >= until:
                 raise
-            time.sleep(0.1)
+            time.sleep(0.1)  # a server that is starting rings no bell
 
 
 def initialise(app: Any, *, demo: bool, admin_email: str | None, patience: int = 0) -> dict[str, Any]:

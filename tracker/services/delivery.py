@@ -254,7 +254,7 @@ def _state_after(this: Pass, digest: Digest, refused: MailRefused | None) -> Sta
     """What a try in vain makes of a digest; counts what speaks of the mailbox, once for each digest."""
     bounce = None
     if refused is not None:
-        others_served = mailboxes.others_are_served(this.session, digest)
+        others_served = refused.permanent and mailboxes.others_are_served(this.session, digest)
         bounce = counted(str(refused), refused.stage, permanent=refused.permanent, others_served=others_served)
     if bounce is not None and digest.bounced_at is None:
         digest.bounced_at = this.instant
