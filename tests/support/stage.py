@@ -30,6 +30,7 @@ class Turning:
     @contextmanager
     def at(self, url: str) -> Iterator[Engine]:
         self.url = self.engine.url = make_url(url)
+        self.engine.dispose()  # also what a thread of the last test, not yet through, has opened since
         yield self.engine
         self.engine.dispose()
 
