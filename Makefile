@@ -1,6 +1,9 @@
 # Everything from a clean clone: `make run`, `make test`, `make check`, `make bench`, `make faults`.
 # Each target does its own set-up; what is done already is not done again.
 
+# Where the environment forbids bytecode, every process that is started compiles everything anew: seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The distribution's Python goes first where it will do: it is built for speed (a fifth less time), what a version manager
 # compiles on the spot is often not.
 FIT := import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
@@ -10,7 +13,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 WORKERS ?= 4 # twice the cores of a small machine: half of them wait, half of them compute (tests/support/scheduling.py)
 
-.PHONY: help setup run test check format bench faults browser lock translations clean
+.PHONY: help setup run test check check-types check-others format bench faults browser lock translations clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -21,8 +24,8 @@ $(STAMPS)/python:
 	@mkdir -p $(STAMPS) && touch $@
 
 # The lock files pin every package with its digests; --no-deps keeps the project itself from asking for more.
-$(STAMPS)/packages: $(STAMPS)/python requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
+$(STAMPS)/packages: $(STAMPS)/python requirements-dev.txt tools/packages.sh
+	@sh tools/packages.sh $(BIN) requirements-dev.txt
 	@touch $@
 
 $(STAMPS)/project: $(STAMPS)/packages pyproject.toml hatch_build.py
@@ -41,12 +44,17 @@ browser: ## Chromium, Chinese fonts and LibreOffice for the tests
 
 test: setup browser ## every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15 -m "not alone"
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m alone $$(grep -rl --include '*.py' 'pytest\.mark\.alone' tests)
 
 check: setup ## lint, types, rooms, translations, migrations, tree
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync check-types check-others
+
+check-types:
+	$(BIN)/mypy
+
+check-others:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/check_translations.py
 	$(BIN)/python tools/check_migrations.py

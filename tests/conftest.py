@@ -263,7 +263,7 @@ def live_server(app: Flask) -> Iterator[str]:
     port = free_port()
     server = make_server(LOOPBACK, port, app, threaded=True)
     # A request that outlives its test would be answered from the next one's database: closing waits for them all.
-    server.daemon_threads = False
+    vars(server).update(daemon_threads=False)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://{LOOPBACK}:{port}"
