@@ -1,15 +1,18 @@
 """What may go wrong between the outbox and the reader, one thing at a time (I1, rules.md 10 and 11)."""
 
+import csv
+import io
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -27,6 +30,7 @@ from tracker.queries.digest import Line
 from tracker.services.delivery import DeliveryResult, Rendered, deliver
 from tracker.services.telling import recipients, tell
 
+Login = Callable[..., FlaskClient]
 DAY = date(2026, 10, 12)  # a Monday: T-1 of the third quarter, September's ledger is late
 CONTACT = "contact@office.example"
 
@@ -201,6 +205,31 @@ def test_an_account_that_has_run_out_is_told_nothing_and_its_superior_is(
 
 
 # -- when it fails -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filled.with_args(october)
+def test_the_ledger_says_how_often_a_mail_was_tried_and_when_next(
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, login: Login
+) -> None:
+    smtp_sink.sink.fault = mailsink.Fault("data", "451 4.3.0 later", frozenset({CONTACT}), times=2)
+    reader = login("reviewer")
+    address = f"/ledger?person={office.users['contact']}"
+    assert morning(app, session, smtp_sink, at(DAY)).deferred == 1
+    page = reader.get(address).text
+    assert "下次 " in page
+    assert "试过" not in page
+    assert morning(app, session, smtp_sink, at(DAY, 9)).deferred == 1
+    page = reader.get(address).text
+    assert "试过2次" in page
+    assert "下次 " in page
+    assert morning(app, session, smtp_sink, at(DAY, 12)).sent == 1
+    page = reader.get(address).text
+    assert "试过3次" in page
+    assert "下次 " not in page
+    first = next(
+        csv.DictReader(io.StringIO(reader.get(address.replace("?", "/export.csv?")).get_data().decode("utf-8-sig")))
+    )
+    assert first["试发次数"] == "3"
 
 
 @pytest.mark.filled.with_args(october)

@@ -90,7 +90,8 @@ class PostgresTemplates:
     def copy(self, name: str, folder: Path) -> Database:  # noqa: ARG002 - as the other one takes it
         self._count += 1
         made = f"test_{self._count}"
-        self._run(f"CREATE DATABASE {made} TEMPLATE template_{name}")
+        # Copied as files: a third less work than through the log, for which nobody waits here.
+        self._run(f"CREATE DATABASE {made} TEMPLATE template_{name} STRATEGY FILE_COPY")
         return Database(self._named(made))
 
     def drop(self, database: Database) -> None:

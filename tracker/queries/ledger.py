@@ -42,7 +42,8 @@ class LedgerFilter:
 class Entry:
     """One thing that one person was or will be told. Task fields are empty where it is about none.
 
-    `state`: one of STATES. `told_at`: when its mail left, else None. `stood_in_for`: told in this person's place.
+    `state`: one of STATES. `told_at`: when its mail left, else None. `attempts`: how often it was tried to send that
+    mail; `retry_at`: when it is tried next. `stood_in_for`: told in this person's place.
     """
 
     id: int
@@ -57,6 +58,8 @@ class Entry:
     stood_in_for: str
     state: str
     told_at: datetime | None
+    attempts: int
+    retry_at: datetime | None
     error: str
     task_code: str
     title_zh: str
@@ -151,7 +154,7 @@ def _entries(session: Session, ids: Sequence[int]) -> list[Entry]:
             Outbox.id, Outbox.created_at, Outbox.kind, func.coalesce(Reminder.rung, ""),
             func.coalesce(Reminder.pre_holiday, False), func.coalesce(Reminder.note, ""),
             func.coalesce(presser.name, ""), reader.name, reader.role, func.coalesce(absent.name, ""), _state(),
-            Digest.sent_at, func.coalesce(Digest.last_error, ""),
+            Digest.sent_at, func.coalesce(Digest.attempts, 0), Digest.retry_at, func.coalesce(Digest.last_error, ""),
             func.coalesce(Task.code, whole.code, ""), func.coalesce(Task.title_zh, whole.title_zh, ""),
             func.coalesce(Task.title_en, whole.title_en, ""), func.coalesce(Period.plan_year, whole.plan_year),
             func.coalesce(Period.period_no, ""), func.coalesce(Department.name_zh, ""),

@@ -125,7 +125,7 @@ def printed() -> ResponseReturnValue:
 def _head() -> list[str]:
     return [
         _("时间"), _("被提醒人"), _("岗位"), _("任务编号"), _("任务"), _("期次"), _("责任部门"), _("事由"), _("级次"),
-        _("催办人"), _("说明"), _("状态"), _("发出时间"),
+        _("催办人"), _("说明"), _("状态"), _("发出时间"), _("试发次数"),
     ]  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def _cells(lines: Iterable[Entry]) -> Iterable[list[str]]:
             f"{line.at.astimezone(base.zone()):%Y-%m-%d %H:%M}", line.recipient, role_name(line.role), line.task_code,
             zh_en(line, "title"), period, zh_en(line, "owner"), kinds.get(line.kind, line.kind), rung_words(line),
             line.pressed_by, line.note, states[line.state],
-            f"{line.told_at.astimezone(base.zone()):%Y-%m-%d %H:%M}" if line.told_at else "",
+            f"{line.told_at.astimezone(base.zone()):%Y-%m-%d %H:%M}" if line.told_at else "", str(line.attempts or ""),
         ]  # fmt: skip
         yield [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells]
 
@@ -164,7 +164,7 @@ def _as_xlsx(lines: Iterable[Entry]) -> bytes:
         sheet.append(cells)
     for cell in sheet[1]:
         cell.font = Font(bold=True)
-    for number, width in enumerate((17, 18, 14, 10, 40, 16, 20, 14, 22, 16, 30, 10, 17), start=1):
+    for number, width in enumerate((17, 18, 14, 10, 40, 16, 20, 14, 22, 16, 30, 10, 17, 10), start=1):
         sheet.column_dimensions[get_column_letter(number)].width = width
     sheet.freeze_panes = "A2"
     sheet.print_title_rows = "1:1"
