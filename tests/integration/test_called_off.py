@@ -147,6 +147,46 @@ def test_a_zero_report_calls_off_what_waits(
     assert outcomes(session, october(session, office).id) == {"T-1": {"moot"}}
 
 
+# --------------------------------------------------------------------------- what came in the meantime
+
+
+@pytest.mark.filled.with_args(november)
+def test_what_came_late_and_waits_for_the_reviewer_is_not_pressed_for(
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, store: ObjectStore
+) -> None:
+    day = date(2026, 11, 9)
+    night(session, day)
+    key = october(session, office).id
+    assert "T+1" in rungs(session, key)
+    owed = office.obligation(session, "T02-E1", "M10")
+    give.submitted(session, office, owed, give.received(store, files.pdf("late")), at(day, 7, 0))
+    session.commit()
+    assert session.get_one(Period, key).light == "red"  # late it is, and nobody but the reviewer can do anything
+    morning(app, session, smtp_sink, at(day))
+    assert outcomes(session, key)["T+1"] == {"moot"}
+    told = {str(mail["To"]).partition("@")[0] for mail in mails(smtp_sink) if "T02?period=M10" in text_of(mail)}
+    assert told <= {"deputy", "director", "secretary"}  # it is Monday: their weekly page has everything that is red
+
+
+@pytest.mark.filled.with_args(july)
+def test_a_step_of_the_deadline_is_not_told_for_a_cycle_with_a_day_of_its_own(
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, store: ObjectStore
+) -> None:
+    night(session, DAY)
+    period = quarter(session, office)
+    assert "T-1" in rungs(session, period.id)
+    whole = [duty for duty in period.obligations if duty.required and duty.due == period.due]
+    assert whole
+    for number, duty in enumerate(whole):
+        day = min(duty.end, DAY)
+        give.submitted(session, office, duty, give.received(store, files.pdf(f"{number}")), at(DAY, 7, 0), day=day)
+    session.commit()
+    morning(app, session, smtp_sink, at(DAY))
+    found = outcomes(session, period.id)
+    assert found["T-1"] == {"moot"}
+    assert {"sent"} in [what for rung, what in found.items() if rung.startswith("M0")]  # its ledgers are still late
+
+
 # --------------------------------------------------------------------------- the draft of the system
 
 

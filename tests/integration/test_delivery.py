@@ -76,6 +76,22 @@ def test_lines_stand_in_the_order_of_urgency_and_name_what_is_missing(
     assert "src=" not in html.get_content()  # nothing to load, nothing that tells on the reader
 
 
+def test_a_return_says_until_when_it_may_be_mended(
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, store: ObjectStore
+) -> None:
+    begin(session, date(2026, 11, 1))
+    day = date(2026, 11, 5)
+    owed = office.obligation(session, "T02-E1", "M10")  # due on the 6th
+    version = give.submitted(session, office, owed, give.received(store, pdf()), at(day, 9))
+    give.returned(session, office, version, at(day, 15))
+    session.commit()
+    morning(app, session, smtp_sink, at(date(2026, 11, 9)))
+    (text,) = letters(smtp_sink)
+    about = next(part for part in text.split("\n\n") if "T02?period=M10" in part)
+    assert "请于 2026年11月12日前补正" in about
+    assert "逾期" not in about
+
+
 def test_a_ledger_of_a_month_inside_a_quarter_is_late_by_its_own_date(
     app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:

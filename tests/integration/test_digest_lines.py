@@ -9,12 +9,15 @@ import pytest
 from sqlalchemy import Engine, event, select, update
 from sqlalchemy.orm import Session
 
+from tests.support import evidence as give
+from tests.support import files
 from tests.support.clock import FROZEN
 from tests.support.office import OfficeKit, add_person
 from tests.support.passing import at, first_of_october, july, night
 from tracker.domain.permissions import Role
 from tracker.domain.telling import Kind
 from tracker.models import Clock, Notice, Obligation, Outbox, Period, Request, Task, User
+from tracker.ports import ObjectStore
 from tracker.queries.digest import ORDER, Line, lines_for
 from tracker.services.telling import remind, tell
 
@@ -51,6 +54,10 @@ def lines(session: Session, office: OfficeKit, who: str, day: date = DAY) -> lis
     return lines_for(session, [person], rows_of(session), day).get(person.id, [])
 
 
+def of(found: list[Line], period: Period) -> Line:
+    return next(line for line in found if line.period_id == period.id)
+
+
 def silence(session: Session) -> None:
     session.execute(update(Outbox).values(settled_at=FROZEN, outcome="sent"))
 
@@ -68,6 +75,36 @@ def the_notice(session: Session, period: Period) -> Notice:
     notice.state, notice.year, notice.number, notice.due = "delivered", 2026, 3, DAY + timedelta(7)
     session.flush()
     return notice
+
+
+@pytest.mark.filled.with_args(july)
+def test_a_ledger_that_falls_due_after_its_period_has_its_own_day(session: Session, office: OfficeKit) -> None:
+    silence(session)
+    month = office.period(session, "T02", "M10")
+    month.due, month.light, month.reasons = date(2026, 10, 31), "yellow", ["due_soon"]
+    owed = office.obligation(session, "T02-E1", "M10")
+    says(session, office, "contact", Kind.REMINDER, period_id=month.id)
+    before = of(lines(session, office, "contact", date(2026, 11, 5)), month)
+    assert (before.group, before.due) == ("due_now", owed.due)
+    month.light, month.reasons, owed.light = "red", ["overdue"], "red"
+    session.flush()
+    after = of(lines(session, office, "contact", date(2026, 11, 9)), month)
+    assert (after.group, after.due, after.late) == ("overdue", owed.due, True)
+
+
+@pytest.mark.filled.with_args(july)
+def test_a_return_names_the_day_until_which_it_may_be_mended(
+    session: Session, office: OfficeKit, store: ObjectStore
+) -> None:
+    silence(session)
+    owed = office.obligation(session, "T02-E1", "M10")
+    assert owed.due == date(2026, 11, 6)
+    day = date(2026, 11, 5)
+    version = give.submitted(session, office, owed, give.received(store, files.pdf()), at(day, 9))
+    give.returned(session, office, version, at(day, 15))
+    session.flush()
+    found = of(lines(session, office, "contact", date(2026, 11, 9)), owed.period)
+    assert (found.group, found.due, found.late) == ("returned", date(2026, 11, 12), False)
 
 
 @pytest.mark.filled.with_args(overdue)

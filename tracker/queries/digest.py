@@ -12,13 +12,17 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from tracker.domain.evidence import mend_by
+from tracker.domain.looks import OFFICE_ZONE
 from tracker.domain.notices import reference, stage
 from tracker.domain.permissions import LEGAL, OWNERS
 from tracker.domain.reminders import plain_rung, read_rung
 from tracker.domain.telling import Kind, is_switched_off
 from tracker.models import User
 from tracker.queries import digest_rows as read
+from tracker.queries.calendar import load_calendar
 from tracker.queries.digest_rows import Gap, PeriodRow
+from tracker.queries.office_rules import load_rules
 
 # The order of a mail (rules.md 11.2). What 11.2 does not name stands where its urgency puts it: signing on after
 # what is due now, a request that waits for the reader after what he owes himself.
@@ -63,7 +67,8 @@ class Line:
     plan_year: int = 0
     period_no: str = ""
     period_id: int | None = None
-    due: date | None = None  # of the most urgent thing in it: a year's task may owe a ledger each month
+    # Of the most urgent thing in it: a year's task may owe a ledger each month. Of a return: the last day to mend it.
+    due: date | None = None
     late: bool = False
     missing: tuple[Missing, ...] = ()
     insufficient: tuple[str, ...] = ()  # I1..I8: what is wrong with a period that lacks no piece
@@ -93,6 +98,7 @@ class _Facts:
     requests: Mapping[int, Any]
     versions: Mapping[int, Any]
     names: Mapping[int, str]
+    mend_by: Mapping[int, date]  # the last day on which what was returned in a period keeps its place
 
 
 def lines_for(
@@ -125,6 +131,7 @@ def _read(session: Session, told: Sequence[Any], departments: Collection[int], t
     rungs = read.rungs(session, ids("reminder_id"))
     clocks = read.clocks(session, ids("clock_id"))
     periods = read.periods(session, ids("period_id"), departments)
+    returned = read.returns(session, [period.id for period in periods.values() if "returned" in period.reasons])
     return _Facts(
         today=today,
         periods=periods,
@@ -136,6 +143,10 @@ def _read(session: Session, told: Sequence[Any], departments: Collection[int], t
         requests=read.requests(session, ids("request_id")),
         versions=read.versions(session, ids("version_id")),
         names=read.names(session, ids("stood_in_for_id")),
+        mend_by={
+            key: mend_by(at, load_calendar(session), OFFICE_ZONE, load_rules(session, periods[key].office_id).fix_days)
+            for key, at in returned.items()
+        },
     )
 
 
@@ -205,7 +216,10 @@ def _joins(person: User, period: PeriodRow, facts: _Facts) -> bool:
     heads = person.role in {"dept_head", "legal_head"}
     if period.office_id != person.office_id or not (heads or period.contact_id in {None, person.id}):
         return False
-    group = _group(period, facts.gaps.get(period.id) or Gap(), facts.today)
+    gap = facts.gaps.get(period.id) or Gap()
+    group = _group(period, gap, facts.today)
+    if group == "overdue" and gap.late is not None and not gap.pieces:
+        return False  # all came, if late: it waits for the reviewer
     if group == "soon_stale" and is_switched_off(Kind.SOON_STALE, person.quiet):
         return False
     # Heads are told of what is pressing; the rest is their clerks' business.
@@ -224,9 +238,13 @@ def _period(person: User, period_id: int, rows: Sequence[Any], facts: _Facts) ->
         group = "returned"
     if group is None:
         return None
-    due = min(gap.due or period.due, period.due)
-    if group == "soon_stale":
+    due = gap.due or period.due  # a year's last ledger may fall due after the year
+    if group == "overdue":
+        due = gap.late or due
+    elif group == "soon_stale":
         due = gap.expires_on or due
+    elif group == "returned" and not rejected and not voided:
+        due = facts.mend_by.get(period_id, due)
     # A statutory deadline aims at a workday before its last day; once that has passed, the law's own day counts.
     last = period.overdue_after or due
     if group == "statutory" and due < facts.today:
@@ -279,7 +297,7 @@ def _group(period: PeriodRow, gap: Gap, today: date) -> str | None:
         return "statutory"
     if known & {"overdue", "damaged"}:
         return "overdue"
-    due = min(gap.due or period.due, period.due)
+    due = gap.due or period.due
     if "returned" not in known and today <= due <= today + timedelta(SOON_DAYS):
         return "due_now"
     for reason in ("returned", "stale", "insufficient", "soon_stale"):

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from tracker.domain.periods import stones
 from tracker.domain.recipe import rules_of
@@ -24,6 +24,7 @@ from tracker.models import (
     Task,
     User,
     Version,
+    evidence_obligation,
 )
 
 NEAR_DAYS = 30  # what is owed later than this is not yet called missing
@@ -63,9 +64,13 @@ class PeriodRow:
 
 @dataclass(slots=True)
 class Gap:
-    """What one period lacks: the most urgent deadline, the first expiry ahead, and pieces by slot name."""
+    """What one period lacks: the most urgent deadline, the first expiry ahead, and pieces by slot name.
+
+    `late`: the first deadline that was missed, also where what came late waits for the reviewer.
+    """
 
     due: date | None = None
+    late: date | None = None
     expires_on: date | None = None
     pieces: dict[tuple[str, str], int] = field(default_factory=dict)
     lacks: dict[tuple[str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict)
@@ -99,16 +104,25 @@ def gaps(session: Session, ids: Collection[int], today: date) -> dict[int, Gap]:
     rows = session.execute(
         select(
             Obligation.period_id, Obligation.due, Obligation.expires_on, Obligation.missing, Obligation.state,
-            Slot.name_zh, Slot.name_en, Obligation.lacking, Slot.recipe, Slot.must_show,
+            Slot.name_zh, Slot.name_en, Obligation.lacking, Slot.recipe, Slot.must_show, Obligation.light,
         )
         .join(Slot, Slot.id == Obligation.slot_id)
         .where(Obligation.period_id.in_(ids), Obligation.required.is_(True), Obligation.start <= today)
         .where(or_(Obligation.light.in_(PRESSING), Obligation.due <= today + timedelta(NEAR_DAYS)))
-        .where(or_(Obligation.missing > 0, Obligation.state == "returned", Obligation.soon_stale.is_(True)))
+        .where(
+            or_(
+                Obligation.missing > 0, Obligation.state == "returned", Obligation.soon_stale.is_(True),
+                and_(Obligation.state == "submitted", Obligation.light == "red"),
+            )
+        )
         .order_by(Obligation.due, Slot.position)
     )  # fmt: skip
-    for period_id, due, expires_on, missing, state, name_zh, name_en, lacking, recipe, points in rows:
+    for period_id, due, expires_on, missing, state, name_zh, name_en, lacking, recipe, points, light in rows:
         gap, name = found[period_id], (name_zh, name_en)
+        if light == "red" and state != "stale":
+            gap.late = min(gap.late or due, due)
+        if state == "submitted" and not missing:
+            continue  # all there, if late: it waits for the reviewer
         if missing or state == "returned":
             gap.due = min(gap.due or due, due)
         elif expires_on:
@@ -119,6 +133,25 @@ def gaps(session: Session, ids: Collection[int], today: date) -> dict[int, Gap]:
             named = ((rule.name_zh, rule.name_en) for rule in rules_of(recipe) if rule.code in lacking)
             gap.lacks[name] = tuple(dict.fromkeys((*gap.lacks.get(name, ()), *named)))
     return found
+
+
+def returns(session: Session, ids: Collection[int]) -> dict[int, datetime]:
+    """Period → when the first of what still waits to be mended in it was returned."""
+    if not ids:
+        return {}
+    newer = aliased(Version)
+    answered = exists().where(
+        newer.evidence_id == Version.evidence_id, newer.number > Version.number,
+        newer.state.not_in(("draft", "withdrawn")),
+    )  # fmt: skip
+    rows = session.execute(
+        select(Obligation.period_id, func.min(Version.decided_at))
+        .join(evidence_obligation, evidence_obligation.c.obligation_id == Obligation.id)
+        .join(Version, Version.evidence_id == evidence_obligation.c.evidence_id)
+        .where(Obligation.period_id.in_(ids), Version.state == "returned", Version.decided_at.is_not(None), ~answered)
+        .group_by(Obligation.period_id)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def rungs(session: Session, ids: Collection[int]) -> dict[int, Any]:

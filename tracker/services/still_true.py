@@ -50,6 +50,7 @@ ABOVE = LEADING | {"legal_head"}
 HEADS = ABOVE | {"dept_head"}
 CONTACTS = {"contact", "reviewer"}
 CLOSED = {"closed", "cancelled"}
+ANSWERED = {"filled", "submitted"}  # states of what nobody but the reviewer can do anything about
 
 
 @dataclass(frozen=True)
@@ -180,16 +181,22 @@ def _period(row: Outbox, person: User, facts: _Facts) -> str | None:
     waits_for_closing = not period.missing and set(period.reasons) == {"notice"}  # all came: only its notice is open
     if period.complete or period.light == "blue" or waits_for_closing:
         return MOOT
+    states = {part.state for part in facts.parts.get(period.id, ())}
+    if "submitted" in states and states <= ANSWERED:
+        return MOOT  # all came, if late: nobody but the reviewer can do anything now
     return MOOT if rung and _is_overtaken(read_rung(rung), period, facts) else None
 
 
 def _is_overtaken(rung: RungName, period: Any, facts: _Facts) -> bool:
     """Whether the deadline that the rung speaks of was moved, or owes nothing any more."""
+    parts = facts.parts.get(period.id, ())
     if rung.milestone is not None:
         known = stones(period.milestones, period.due, period.original_due)
-        return rung.milestone not in {day for day, _text in known}
+        return rung.milestone not in {day for day, _text in known} or _only_others_are_open(period.due, parts)
     if rung.cycle:
-        return _cycle_is_done(rung.cycle, facts.parts.get(period.id, ()))
+        return _cycle_is_done(rung.cycle, parts)
+    if rung.step not in {"week", "press"} and _only_others_are_open(period.due, parts):
+        return True
     if period.extended_to is None:
         return False
     if rung.step == "week":  # the period's, whichever of its deadlines was late
@@ -211,6 +218,12 @@ def _cycle_is_done(cycle: str, parts: Iterable[Any]) -> bool:
     """Whether a cycle inside the period (the M03 of M03/T-7) owes nothing any more."""
     owed = [part for part in parts if part.cycle_no == cycle]
     return bool(owed) and not any(part.missing or part.state == "returned" or part.stale_reasons for part in owed)
+
+
+def _only_others_are_open(due: date, parts: Iterable[Any]) -> bool:
+    """Whether what falls due with the period has come, and only cycles with days of their own have not."""
+    open_days = {part.due for part in parts if part.state not in ANSWERED}
+    return bool(open_days) and due not in open_days
 
 
 def _clock(row: Outbox, person: User, facts: _Facts) -> str | None:
@@ -323,11 +336,9 @@ def _read(session: Session, rows: Sequence[Outbox], today: date, any_stand_in: b
 
 
 def _with_parts(rows: Iterable[Outbox], rungs: Mapping[int, str]) -> set[int]:
-    """Periods whose obligations matter: flags of age, and rungs of a cycle inside the period."""
+    """Periods whose obligations matter: flags of age, and what presses for something that may have come."""
     return {
-        row.period_id
-        for row in rows
-        if row.period_id is not None and (row.kind in AGEING or read_rung(rungs.get(row.reminder_id or 0, "")).cycle)
+        row.period_id for row in rows if row.period_id is not None and (row.kind in AGEING or row.reminder_id in rungs)
     }
 
 
@@ -356,7 +367,7 @@ def _parts(session: Session, ids: set[int]) -> dict[int, list[Any]]:
     if ids:
         for row in session.execute(
             select(
-                Obligation.period_id, Obligation.cycle_no, Obligation.missing, Obligation.state,
+                Obligation.period_id, Obligation.cycle_no, Obligation.due, Obligation.missing, Obligation.state,
                 Obligation.stale_reasons, Obligation.soon_stale, Slot.code,
             )
             .join(Slot, Slot.id == Obligation.slot_id)

@@ -206,11 +206,19 @@ def entry(line: Line, today: date, calendar: WorkCalendar, base_url: str, faults
         url=base_url + line.link,
         where=" · ".join(place),
         what=_what(line, today, calendar, faults),
-        due=gettext("期限 %(day)s", day=day_full(line.due)) if line.due else "",
+        due=_due(line),
         wants=_wants(line),
         notes=tuple(note for note in _notes(line) if note),
         shows=_shows(line),
     )
+
+
+def _due(line: Line) -> str:
+    if line.due is None:
+        return ""
+    if line.group == "returned" and not line.stage:
+        return gettext("请于 %(date)s前补正", date=day_full(line.due))
+    return gettext("期限 %(day)s", day=day_full(line.due))
 
 
 def _title(line: Line) -> str:
