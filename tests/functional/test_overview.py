@@ -134,6 +134,20 @@ def test_a_month_inside_a_quarter_turns_it_red(
     assert [item.due for _, item in week.soon if item.period_id == period.id] == [due]
 
 
+def test_the_red_list_says_since_when_a_period_is_late(
+    login: Login, office: OfficeKit, session: Session, store: ObjectStore
+) -> None:
+    """The fourth quarter, due in January, is red for its ledger of November; its deadline says nothing of that."""
+    key = _quarter_but_november(session, office, store, None).id
+    missed = office.obligation(session, "T01-E3", "M11").due
+    late = missed + timedelta(10)
+    night(session, late)
+    assert session.get_one(Period, key).light == "red"
+    red = overview.read_overview(session, office.office_id, 2026, late, ZONE, shown=100).red
+    assert [item.due for item in red if item.period_id == key] == [missed]
+    assert [item.due for item in red] == sorted(item.due for item in red)
+
+
 def test_material_that_expires_turns_its_period_red(
     login: Login, office: OfficeKit, session: Session, store: ObjectStore
 ) -> None:

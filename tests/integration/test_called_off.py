@@ -17,6 +17,8 @@ from tracker.adapters.embedded import mailsink
 from tracker.errors import Conflict
 from tracker.models import Clock, Notice, NoticeStep, Outbox, Period, Reminder, Request
 from tracker.ports import ObjectStore
+from tracker.queries.calendar import load_calendar
+from tracker.queries.office_rules import load_rules
 from tracker.services import requests, review
 from tracker.services.sweep import sweep
 
@@ -145,6 +147,30 @@ def test_a_zero_report_calls_off_what_waits(
     session.commit()
     morning(app, session, smtp_sink, at(date(2026, 11, 5)))
     assert outcomes(session, october(session, office).id) == {"T-1": {"moot"}}
+
+
+# --------------------------------------------------------------------------- another owner
+
+
+def test_another_owner_has_the_usual_days_to_sign_on(session: Session, office: OfficeKit) -> None:
+    period = quarter(session, office)
+    clock = Clock(
+        office_id=office.office_id, kind="sign", task_id=period.task_id, department_id=office.departments["zzxf"],
+        started_on=date(2026, 9, 28), due=date(2026, 10, 9),
+    )  # fmt: skip
+    session.add(clock)
+    session.flush()
+    now = at(date(2026, 10, 12), 16)
+    asked = requests.ask_owner_change(
+        session, actor=office.actor(session, "dept_head"), task_id=period.task_id,
+        department_id=office.departments["sfs"], reason="职责划转", now=now,
+    )  # fmt: skip
+    asking.decided(session, office, asked, now, who="deputy")
+    session.flush()
+    assert (clock.department_id, clock.started_on) == (office.departments["sfs"], date(2026, 10, 12))
+    days = load_rules(session, office.office_id).sign_days
+    assert clock.due == load_calendar(session).add_workdays(date(2026, 10, 12), days)
+    assert (clock.light, clock.stopped_at) != ("red", None)
 
 
 # --------------------------------------------------------------------------- what came in the meantime

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Session
 from tests.support import evidence as give
 from tests.support.files import pdf
 from tests.support.office import OfficeKit
-from tests.support.passing import SENDER, at, begin, july, mailer, mails, morning, night, october, text_of
+from tests.support.passing import SENDER, ZONE, at, begin, july, mailer, mails, morning, night, october, text_of
 from tracker.adapters.embedded import mailsink
 from tracker.adapters.embedded.process import LOOPBACK, free_port
 from tracker.adapters.mail import SmtpMailer, open_mailer, try_out
@@ -27,6 +28,7 @@ from tracker.config import SmtpSettings, parse_smtp
 from tracker.models import Digest, Obligation, Outbox, Period, Reminder, User
 from tracker.ports import ObjectStore
 from tracker.queries.digest import Line
+from tracker.queries.ledger import LedgerFilter, read_ledger
 from tracker.services.delivery import DeliveryResult, Rendered, deliver
 from tracker.services.telling import recipients, tell
 
@@ -246,6 +248,31 @@ def test_the_ledger_says_how_often_a_mail_was_tried_and_when_next(
         csv.DictReader(io.StringIO(reader.get(address.replace("?", "/export.csv?")).get_data().decode("utf-8-sig")))
     )
     assert first["试发次数"] == "3"
+
+
+@pytest.mark.filled.with_args(october)
+def test_the_ledger_does_not_say_sent_of_what_was_handed_in_before_its_mail_left(
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, store: ObjectStore
+) -> None:
+    smtp_sink.sink.fault = mailsink.Fault("data", "451 4.3.0 later", frozenset({CONTACT}), times=1)
+    assert morning(app, session, smtp_sink, at(DAY)).deferred == 1
+    owed = office.obligation(session, "T02-E1", "M09")
+    give.accepted(session, office, owed, give.received(store, pdf()), at(DAY, 8, 40))
+    session.commit()
+    assert morning(app, session, smtp_sink, at(DAY, 9)).sent == 1
+    wanted = LedgerFilter(person_id=office.users["contact"], kind="reminder")
+    states: dict[str, set[str]] = {}
+    for line in read_ledger(session, office.office_id, wanted, ZONE)[0]:
+        states.setdefault(line.period_no, set()).add(line.state)
+    assert states["M09"] == {"moot"}
+    assert states["Q3"] == {"sent"}
+    row = session.scalars(select(Outbox).where(Outbox.recipient_id == office.users["contact"])).first()
+    assert row is not None
+    for outcome, state in (("mailbox_dead", "bounced"), ("given_up", "refused")):
+        row.outcome = outcome
+        session.flush()
+        found = read_ledger(session, office.office_id, replace(wanted, kind=""), ZONE)[0]
+        assert {line.state for line in found if line.id == row.id} == {state}
 
 
 @pytest.mark.filled.with_args(october)

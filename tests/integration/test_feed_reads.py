@@ -3,15 +3,17 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
 from tests.support import evidence as give
 from tests.support.clock import FROZEN
 from tests.support.files import pdf
+from tests.support.notices import advance, drafted
 from tests.support.office import OfficeKit, calendars
-from tracker.models import Office, Period
+from tracker.models import Clock, Office, Period
 from tracker.ports import ObjectStore
+from tracker.queries.calendar import load_calendar
 from tracker.queries.feed import Deadline, open_deadlines
 from tracker.queries.office_rules import load_rules
 from tracker.services.audit import verify
@@ -40,6 +42,22 @@ def test_marks_are_taken_from_the_audit_log(session: Session, office: OfficeKit,
     assert 0 < entry.mark.seq <= verify(session).events
     assert entry.missing == ()  # submitted: it waits for the reviewer
     assert {other.mark.seq for other in read(session, office).values() if other.key != key} == {0}
+
+
+def test_days_of_notices_and_of_signing_on_are_tentative_too(session: Session, office: OfficeKit) -> None:
+    notice = drafted(session, office, office.period(session, "T02", "M10"), FROZEN)
+    for act in ("sign", "deliver"):
+        advance(session, office, notice, act, FROZEN)
+    clock = session.scalars(select(Clock).where(Clock.notice_id == notice.id, Clock.kind == "sign")).one()
+    keys = {f"notice/{notice.id}", f"clock/{clock.id}"}
+    assert {key: entry.tentative for key, entry in read(session, office).items() if key in keys} == dict.fromkeys(
+        keys, False
+    )
+    notice.due = clock.due = date(2029, 1, 8)  # a year without a table
+    session.flush()
+    assert {key: entry.tentative for key, entry in read(session, office).items() if key in keys} == dict.fromkeys(
+        keys, True
+    )
 
 
 def test_an_extension_and_a_new_holiday_table_raise_the_mark(session: Session, office: OfficeKit) -> None:
@@ -77,6 +95,7 @@ def test_the_number_of_statements_is_fixed(session: Session, office: OfficeKit) 
     asked: list[str] = []
     person = office.user(session, "dept_head")
     _ = person.office.created_at
+    load_calendar(session)  # once for a session, whatever asks for it
     event.listen(session.get_bind(), "before_cursor_execute", lambda *given: asked.append(given[2]))
     assert open_deadlines(session, person, TODAY)
     first = len(asked)

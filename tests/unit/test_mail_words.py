@@ -146,7 +146,9 @@ class _Reader(HTMLParser):
 
 def a_week() -> Weekly:
     share = Share("zzxf", "综治信访办", "Petitions", "", dict.fromkeys(("red", "yellow"), 2), 9, 8, 6)
-    item = Item(7, "T01", "信访矛盾排查化解", "", "综治信访办", "", "Q3", date(2026, 10, 13), 1, "overdue", "red", ())
+    item = Item(
+        7, "T01", "信访矛盾排查化解", "", "综治信访办", "", "Q3", date(2026, 10, 13), 1, "overdue", "red", ("overdue",)
+    )
     soon = Item(8, "T02", "网格巡查月报", "", "综治信访办", "", "M10", date(2026, 11, 6), 1, "", "yellow", ())
     overview = Overview(share, (share,), (share,), (item,), 1, (soon,), 1, (), 4, 0)
     return Weekly(((2026, overview),), {7: "督办〔2026〕3号"})

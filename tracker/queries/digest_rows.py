@@ -151,7 +151,7 @@ def returns(session: Session, ids: Collection[int]) -> dict[int, datetime]:
         .where(Obligation.period_id.in_(ids), Version.state == "returned", Version.decided_at.is_not(None), ~answered)
         .group_by(Obligation.period_id)
     )
-    return {row[0]: row[1] for row in rows}
+    return {key: at for key, at in rows if at is not None}
 
 
 def rungs(session: Session, ids: Collection[int]) -> dict[int, Any]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ from tracker.models import (
     Version,
     evidence_obligation,
 )
+from tracker.queries.calendar import load_calendar
 
 ANSWERED = ("filled", "submitted")
 HEADS = {Role.DEPT_HEAD, Role.LEGAL_HEAD}  # see every task of their department, whoever is named as its contact
@@ -93,12 +94,12 @@ def open_deadlines(session: Session, person: User, today: date) -> list[Deadline
     """Every open deadline of the person's tasks, of this plan year, the one before and later ones, by day."""
     periods = _periods(session, person, today.year - 1)
     pieces = _pieces(session, [row.id for row in periods])
-    clocks, notices = _clocks(session, person), _notices(session, person)
+    clocks, notices, calendar = _clocks(session, person), _notices(session, person), load_calendar(session)
     marks = _marks(session, person, [row.id for row in periods], [row.id for row in notices])
     found = [
         *(entry for row in periods for entry in _of_period(row, pieces.get(row.id, ()), marks)),
-        *(_of_clock(row, marks) for row in clocks),
-        *(_of_notice(row, marks) for row in notices),
+        *(replace(_of_clock(row, marks), tentative=calendar.is_tentative(row.due)) for row in clocks),
+        *(replace(_of_notice(row, marks), tentative=calendar.is_tentative(row.due)) for row in notices),
     ]
     return sorted(found, key=lambda entry: (entry.day, entry.code, entry.key))
 

@@ -20,7 +20,7 @@ from tracker.models import Clock, Department, Digest, Notice, Outbox, Period, Re
 PAGE = 50
 KINDS = tuple(kind.value for kind in Kind)
 STATES = ("waiting", "sent", "deferred", "refused", "bounced", "moot", "switched_off")
-GONE = ("moot", "not_theirs", "dead")
+UNTRUE = ("moot", "not_theirs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,11 @@ def _state() -> ColumnElement[str]:
     """The one word of a line, most telling first."""
     return case(
         (Outbox.outcome == "switched_off", "switched_off"),
+        # Done before the mail that it waited for could leave: that mail told the rest.
+        (Outbox.outcome.in_(UNTRUE), "moot"),
         (Digest.bounced_at.is_not(None) | (Digest.state == "bounced"), "bounced"),
+        (Outbox.outcome == "mailbox_dead", "bounced"),
+        (Outbox.outcome == "given_up", "refused"),
         (Digest.state == "sent", "sent"),
         (Outbox.outcome == "sent", "sent"),
         (Outbox.settled_at.is_not(None), "moot"),

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.calendar import local_date
@@ -51,7 +51,10 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One period. In the list ahead `due` is the last day before it turns red; `expires`: because material does."""
+    """One period. In the list ahead `due` is the last day before it turns red; `expires`: because material does.
+
+    In the red list `due` is the first day that was missed: a year may be late with its ledger of March.
+    """
 
     period_id: int
     task_code: str
@@ -152,11 +155,11 @@ def _months(rows: list[_Row], year: int) -> tuple[Month, ...]:
     )
 
 
-def _lines(*conditions: Any) -> Any:
+def _lines(*conditions: Any, due: Any = Period.due) -> Any:
     return (
         select(
             Period.id, Task.code, Task.title_zh, Task.title_en, Department.name_zh, Department.name_en,
-            Period.period_no, Period.due, Period.missing, Period.state, Period.light, Period.reasons,
+            Period.period_no, due, Period.missing, Period.state, Period.light, Period.reasons,
         )
         .join(Task, Task.id == Period.task_id)
         .join(Department, Department.id == Task.owner_id)
@@ -169,10 +172,26 @@ def _made(rows: Iterable[Any]) -> tuple[Item, ...]:
     return tuple(Item(*line) for line in lines)
 
 
+def _missed() -> ColumnElement[date]:
+    """The first day that was missed in a red period; its deadline where material only aged or does not suffice."""
+    first = (
+        select(func.min(Obligation.due))
+        .where(Obligation.period_id == Period.id, Obligation.required.is_(True))
+        .where(Obligation.light == "red", Obligation.state != "stale")
+        .correlate(Period)
+        .scalar_subquery()
+    )
+    # The law's own last day, where reminders aim before it.
+    day: ColumnElement[date] = func.coalesce(
+        case((Period.ladder.like("event%"), Period.overdue_after)), first, Period.due
+    )
+    return day
+
+
 def _red(session: Session, mine: tuple[Any, ...], limit: int) -> tuple[tuple[Item, ...], int]:
-    """The first of the red periods by deadline, and how many there are."""
-    conditions = (*mine, Period.light == "red")
-    rows = session.execute(_lines(*conditions).order_by(Period.due, Task.code, Period.id).limit(limit))
+    """Those of the red periods that are so for longest, and how many there are."""
+    conditions, day = (*mine, Period.light == "red"), _missed()
+    rows = session.execute(_lines(*conditions, due=day).order_by(day, Task.code, Period.id).limit(limit))
     items = _made(rows)
     if len(items) < limit:
         return items, len(items)

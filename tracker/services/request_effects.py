@@ -16,8 +16,10 @@ from tracker.models import Clock, Delegation, Department, Obligation, Ownership,
 from tracker.queries.calendar import load_calendar
 from tracker.queries.delegations import overlapping
 from tracker.queries.notices import last_day
+from tracker.queries.office_rules import load_rules
 from tracker.queries.requests import obligation_view, period_view
 from tracker.services.assessment import reassess
+from tracker.services.clocks import restart_clock
 from tracker.services.notices import drop_draft, settle_waived
 
 
@@ -32,7 +34,7 @@ def apply(session: Session, request: Request, *, now: datetime, zone: ZoneInfo) 
         case RequestKind.ZERO_REPORT:
             changed = _zero(session, request, today)
         case RequestKind.OWNER_CHANGE:
-            return _hand_over(session, request, today)
+            return _hand_over(session, request, now, zone)
         case RequestKind.DELEGATION:
             return stand_in(session, request, today)
     touched = [request.period_id or 0]
@@ -95,8 +97,9 @@ def _zero(session: Session, request: Request, today: date) -> dict[str, Any]:
     return {"before": {"zero_report": False}, "after": {"zero_report": True}}
 
 
-def _hand_over(session: Session, request: Request, today: date) -> dict[str, Any]:
+def _hand_over(session: Session, request: Request, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
     """The old owner is remembered until yesterday; nobody of the old department stays named as the contact."""
+    today = local_date(now, zone)
     task = session.get_one(Task, request.task_id, with_for_update=True, populate_existing=True)
     wanted = session.get(Department, int(request.data["department_id"]))
     if wanted is None:
@@ -110,9 +113,11 @@ def _hand_over(session: Session, request: Request, today: date) -> dict[str, Any
     session.flush()
     session.refresh(task, ["owner", "cooperating"])
     task.cooperating = [helper for helper in task.cooperating if helper.id != wanted.id]
-    # The year's task is still to be signed on to: now by the new owner.
+    # The year's task is still to be signed on to: now by the new owner, who has the usual days for it from today.
+    due = load_calendar(session).add_workdays(today, load_rules(session, request.office_id).sign_days)
     for clock in session.scalars(select(Clock).where(Clock.task_id == task.id, Clock.stopped_at.is_(None))):
         clock.department_id = wanted.id
+        restart_clock(session, clock, due=due, now=now, zone=zone)
     session.flush()
     return {"before": {"owner_id": before}, "after": {"owner_id": wanted.id}}
 

@@ -300,12 +300,13 @@ def _weekly_page(week: Weekly, today: date, calendar: WorkCalendar, base_url: st
         title = f"{row.task_code} {zh_en(row, 'title')} · {cycle_name(row.period_no, year)}"
         return RedItem(title, link, zh_en(row, "owner"), late, notice)
 
-    def late(due: date) -> str:
-        return due_words(due, today, calendar) if due < today else gettext("失效或不充分")
+    def late(row: Item) -> str:
+        overdue = "overdue" in row.reasons and row.due < today
+        return due_words(row.due, today, calendar) if overdue else gettext("失效或不充分")
 
     return WeeklyPage(
         years=tuple(_week_of_year(year, found, week.ahead) for year, found in week.years),
-        red=tuple(item(year, row, late(row.due), week.notices.get(row.period_id, "")) for year, row in week.red),
+        red=tuple(item(year, row, late(row), week.notices.get(row.period_id, "")) for year, row in week.red),
         red_total=week.red_total,
         soon=tuple(item(year, row, due_words(row.due, today, calendar)) for year, row in week.soon),
         soon_total=week.soon_total,
