@@ -119,7 +119,7 @@ def gaps(session: Session, ids: Collection[int], today: date) -> dict[int, Gap]:
     )  # fmt: skip
     for period_id, due, expires_on, missing, state, name_zh, name_en, lacking, recipe, points, light in rows:
         gap, name = found[period_id], (name_zh, name_en)
-        if light == "red" and state != "stale":
+        if light == "red" and due < today:
             gap.late = min(gap.late or due, due)
         if state == "submitted" and not missing:
             continue  # all there, if late: it waits for the reviewer

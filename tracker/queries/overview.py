@@ -172,12 +172,12 @@ def _made(rows: Iterable[Any]) -> tuple[Item, ...]:
     return tuple(Item(*line) for line in lines)
 
 
-def _missed() -> ColumnElement[date]:
+def _missed(today: date) -> ColumnElement[date]:
     """The first day that was missed in a red period; its deadline where material only aged or does not suffice."""
     first = (
         select(func.min(Obligation.due))
         .where(Obligation.period_id == Period.id, Obligation.required.is_(True))
-        .where(Obligation.light == "red", Obligation.state != "stale")
+        .where(Obligation.light == "red", Obligation.due < today)
         .correlate(Period)
         .scalar_subquery()
     )
@@ -188,9 +188,9 @@ def _missed() -> ColumnElement[date]:
     return day
 
 
-def _red(session: Session, mine: tuple[Any, ...], limit: int) -> tuple[tuple[Item, ...], int]:
+def _red(session: Session, mine: tuple[Any, ...], today: date, limit: int) -> tuple[tuple[Item, ...], int]:
     """Those of the red periods that are so for longest, and how many there are."""
-    conditions, day = (*mine, Period.light == "red"), _missed()
+    conditions, day = (*mine, Period.light == "red"), _missed(today)
     rows = session.execute(_lines(*conditions, due=day).order_by(day, Task.code, Period.id).limit(limit))
     items = _made(rows)
     if len(items) < limit:
@@ -231,7 +231,7 @@ def read_overview(
     """The page's figures in at most six statements; `shown` lines of each list, or all of those ahead."""
     rows = _rows(session, office_id, year, zone)
     mine = (Period.office_id == office_id, Period.plan_year == year)
-    red, red_total = _red(session, mine, shown)
+    red, red_total = _red(session, mine, today, shown)
     soon, soon_total = _soon(session, office_id, year, rows, today, None if all_ahead else shown)
     stale, soon_stale = session.execute(
         select(
