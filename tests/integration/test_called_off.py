@@ -254,6 +254,35 @@ def test_what_came_after_the_draft_is_not_pressed_for(
     assert f"/notices/{key}" not in by_reader.get("deputy@office.example", "")
 
 
+@pytest.mark.filled.with_args(july)
+def test_the_draft_for_one_ledger_falls_with_that_ledger(
+    app: Flask, session: Session, office: OfficeKit, smtp_sink: mailsink.Handle, store: ObjectStore
+) -> None:
+    """The quarter goes on; what was drafted for July's ledger is over with July's ledger."""
+    due = office.obligation(session, "T01-E3", "M07").due
+    night(session, date(2026, 8, 20))
+    period_id = quarter(session, office).id
+    notice = session.scalars(select(Notice).where(Notice.period_id == period_id)).one()
+    key = notice.id
+    assert (notice.original_due, notice.state) == (due, "draft")
+    owed = office.obligation(session, "T01-E3", "M07")
+    give.accepted(session, office, owed, give.received(store, files.pdf("july")), at(date(2026, 8, 20), 8, 0))
+    session.commit()
+    morning(app, session, smtp_sink, at(date(2026, 8, 20)))
+    assert f"/notices/{key}" not in "".join(text_of(mail) for mail in mails(smtp_sink))  # nobody is asked to sign it
+    with pytest.raises(Conflict, match="notice_nothing_open"):
+        advance(session, office, session.get_one(Notice, key), "sign", at(date(2026, 8, 20), 9))
+    session.rollback()
+    sweep(session, now=at(date(2026, 8, 20), 9, 15))
+    notice = session.get_one(Notice, key)
+    assert (notice.state, notice.open_period_id) == ("cancelled", None)
+    assert not session.get_one(Period, period_id).complete
+    night(session, date(2026, 9, 21))  # August's ledger did not come either
+    found = session.scalars(select(Notice).where(Notice.period_id == period_id)).all()
+    august = office.obligation(session, "T01-E3", "M08").due
+    assert {(one.original_due, one.state) for one in found} == {(due, "cancelled"), (august, "draft")}
+
+
 @pytest.mark.filled.with_args(november)
 def test_an_extension_calls_off_the_draft_for_the_old_deadline(session: Session, office: OfficeKit) -> None:
     until = date(2026, 11, 30)

@@ -157,7 +157,7 @@ def test_a_notice_of_an_event_names_the_laws_last_day(session: Session, office: 
     notice = session.scalars(select(Notice).where(Notice.period_id == key)).one()
     assert local_date(notice.drafted_at, ZONE) == date(2026, 10, 15)  # seven workdays after what was aimed at
     assert (notice.original_due, notice.days_late) == (date(2026, 10, 8), 6)
-    assert notice.problem == "1. T05-E2“答复书”缺1份，应于10月8日前报送。"
+    assert notice.problem == "1. T05-E2“答复书”缺1份，应于10月8日前（含当日）报送。"
     advance(session, office, notice, "sign", at(date(2026, 10, 16), 9))
     assert (notice.original_due, notice.days_late) == (date(2026, 10, 8), 7)
     number = notice.id

@@ -236,9 +236,10 @@ def test_a_rung_ends_with_the_deadline_that_it_speaks_of(
     period = quarter(session, office)
     period.milestones = [["2026-10-13", "报送"], ["2026-10-20", "通报"]]
     period.reasons = reasons
-    if extended:
-        period.original_due, period.due, period.extended_to = period.due, extended, extended
     mine = update(Obligation).where(Obligation.period_id == period.id)
+    if extended:
+        session.execute(mine.where(Obligation.due == period.due).values(due=extended))
+        period.original_due, period.due, period.extended_to = period.due, extended, extended
     session.execute(mine.values(missing=1, state="missing", stale_reasons=[]))
     session.execute(mine.where(Obligation.cycle_no == "M07").values(missing=0, state="submitted"))
     step = rung(session, office, period, code)

@@ -96,7 +96,7 @@ def _piece(piece: OpenPiece) -> str:
         return f"{named}被退回，尚未补正"
     if piece.stale:
         return f"{named}已失效，须更新"
-    return f"{named}缺{max(piece.missing, 1)}份，应于{due}前报送"
+    return f"{named}缺{max(piece.missing, 1)}份，应于{due}前（含当日）报送"
 
 
 def problem_text(pieces: Iterable[OpenPiece], insufficient: Iterable[str] = ()) -> str:

@@ -199,6 +199,22 @@ def drop_draft(
     tell_of(session, notice, step, ("legal",))
 
 
+def is_answered(period: Period, original_due: date) -> bool:
+    """Whether everything that fell due on a day that a notice names (`original_due`) has been accepted.
+
+    A year asks for a ledger each month: March's notice is over with March's ledger, not with December's.
+    """
+    states = {duty.state for duty in period.obligations if duty.required and last_day(period, duty.due) == original_due}
+    return states == {"filled"}
+
+
+def drop_answered(session: Session, period: Period, *, now: datetime) -> None:
+    """The system's draft falls as soon as the one deadline that it was drafted for has its material."""
+    days = {last_day(period, duty.due) for duty in period.obligations if duty.required and duty.state == "filled"}
+    if over := {day for day in days if day < local_date(now, OFFICE_ZONE) and is_answered(period, day)}:
+        drop_draft(session, period, now=now, of=over)
+
+
 def settle_waived(session: Session, period: Period, *, now: datetime, zone: ZoneInfo = OFFICE_ZONE) -> None:
     """Nothing is asked of the period any more: its notice's clocks stand, and the legal office may close it."""
     drop_draft(session, period, now=now, reason=WAIVED_TEXT)
@@ -332,7 +348,8 @@ def sign(
     notice, today = load(session, actor, notice_id), local_date(now, zone)
     if not may_follow(NoticeState(notice.state), NoticeState.SIGNED):
         raise step_refused(notice)
-    if notice.period.complete or notice.period.waived:
+    answered = notice.drafted_by_id is None and is_answered(notice.period, notice.original_due)
+    if notice.period.complete or notice.period.waived or answered:
         raise Conflict("notice_nothing_open")
     # Whoever signs at the same instant waits here, so that no number is given twice and none is left out.
     session.scalar(select(Office.id).where(Office.id == notice.office_id).with_for_update())

@@ -243,16 +243,21 @@ def _notice(row: Outbox, person: User, facts: _Facts) -> str | None:
     act = named[2] if len(named) > 2 and named[0] == "notice" else ""
     if (notice.state in CLOSED) != (act in CLOSED):
         return MOOT
-    if act == "drafted" and (notice.state != "draft" or _is_settled(row, facts)):
+    if act == "drafted" and (notice.state != "draft" or _is_settled(row, notice, facts)):
         return MOOT  # signed by another, or nothing left to press for
     if person.role in ABOVE | {"reviewer"} or person.department_id == notice.department_id:
         return None
     return NOT_THEIRS
 
 
-def _is_settled(row: Outbox, facts: _Facts) -> bool:
+def _is_settled(row: Outbox, notice: Any, facts: _Facts) -> bool:
+    """Also where only the deadline that the system drafted it for has its material (services.notices.is_answered)."""
     period = facts.periods.get(row.period_id or 0)
-    return period is not None and (period.complete or period.waived)
+    if period is None:
+        return False
+    states = {part.state for part in facts.parts.get(period.id, ()) if part.due == notice.original_due}
+    answered = notice.drafted_by_id is None and states == {"filled"}
+    return bool(period.complete or period.waived or answered)
 
 
 def _request(row: Outbox, person: User, facts: _Facts, *, strict: bool) -> str | None:
@@ -337,8 +342,9 @@ def _read(session: Session, rows: Sequence[Outbox], today: date, any_stand_in: b
 
 def _with_parts(rows: Iterable[Outbox], rungs: Mapping[int, str]) -> set[int]:
     """Periods whose obligations matter: flags of age, and what presses for something that may have come."""
+    kinds = AGEING | {Kind.NOTICE}
     return {
-        row.period_id for row in rows if row.period_id is not None and (row.kind in AGEING or row.reminder_id in rungs)
+        row.period_id for row in rows if row.period_id is not None and (row.kind in kinds or row.reminder_id in rungs)
     }
 
 
@@ -432,7 +438,8 @@ def _clocks(session: Session, ids: set[int]) -> dict[int, Any]:
 def _notices(session: Session, ids: set[int]) -> dict[int, Any]:
     if not ids:
         return {}
-    rows = session.execute(select(Notice.id, Notice.state, Notice.department_id).where(Notice.id.in_(ids)))
+    wanted = (Notice.id, Notice.state, Notice.department_id, Notice.drafted_by_id, Notice.original_due)
+    rows = session.execute(select(*wanted).where(Notice.id.in_(ids)))
     return {row.id: row for row in rows}
 
 

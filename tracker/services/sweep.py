@@ -172,6 +172,8 @@ def _sweep_period(this: _Pass, period_id: int) -> None:
     if verdict.fulfilled or period.waived:
         reason = WAIVED_TEXT if period.waived else SETTLED_TEXT
         notices.drop_draft(this.session, period, now=this.now, reason=reason)
+    else:
+        notices.drop_answered(this.session, period, now=this.now)
 
 
 def _remind(this: _Pass, period: Period, task: Task, verdict: PeriodVerdict) -> int:

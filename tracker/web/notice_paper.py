@@ -51,7 +51,8 @@ def write_notice(page: NoticePage, zone: ZoneInfo, link: tuple[int, str]) -> byt
 def _matter(page: NoticePage) -> tuple[Block, ...]:
     row = page.row
     late = f"逾期{row.days_late}个工作日" if row.days_late else "尚未逾期"
-    due = f"{day_words(row.due)}前" if row.due else f"送达之日起{page.workdays}个工作日内"
+    # 「…前」 alone reads as exclusive (rules.md 1.7); the clock runs to the end of the day.
+    due = f"{day_words(row.due)}前（含当日）" if row.due else f"送达之日起{page.workdays}个工作日内"
     return (
         Heading("一、督办事项"),
         Body(f"{row.code}　{row.title_zh}（{row.plan_year}年{cycle_words(row.period_no)}）", "任务："),

@@ -54,7 +54,7 @@ def test_the_problem_names_each_piece_once() -> None:
         OpenPiece("工作方案", "", date(2026, 10, 13), 0, stale=True),
     ]
     assert problem_text(pieces, ("I1", "I4")) == (
-        "1. T01-E3“排查台账（10月）”缺1份，应于11月7日前报送；\n"
+        "1. T01-E3“排查台账（10月）”缺1份，应于11月7日前（含当日）报送；\n"
         "2. “会议记录”被退回，尚未补正；\n"
         "3. “工作方案”已失效，须更新；\n"
         "4. 有必须体现的要点没有体现（I4）。"
