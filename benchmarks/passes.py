@@ -79,7 +79,7 @@ def _floor(port: int, letters: list[tuple[str, str, str, str]]) -> float:
             message["Subject"], message["From"], message["To"] = subject, SENDER, "p@office.example"
             message["Message-ID"], message["Date"] = message_id, NOW
             message["Auto-Submitted"] = "auto-generated"
-            message["X-Auto-Response-Suppress"] = "All"
+            message["X-Auto-Response-Suppress"] = "OOF, AutoReply, RN, NRN"
             message.set_content(text)
             message.add_alternative(html, subtype="html")
             server.send_message(message)

@@ -62,7 +62,8 @@ def test_nobody_is_offered_to_unsubscribe_from_his_duties_and_no_machine_answers
     assert not [name for name in message if name.lower().startswith("list-")]
     assert "Precedence" not in message
     assert message["Auto-Submitted"] == "auto-generated"
-    assert message["X-Auto-Response-Suppress"] == "All"
+    # Absence notes, answers and receipts; but reports of failed delivery (NDR) must come.
+    assert message["X-Auto-Response-Suppress"] == "OOF, AutoReply, RN, NRN"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from tests.support.clock import FROZEN, FrozenClock
 from tracker.adapters.embedded import valkey
 from tracker.domain.calendar import WorkCalendar
-from tracker.models import AuditEvent, CalendarYear, Department, JobRun, Period, Task, User
+from tracker.models import AuditEvent, CalendarYear, Department, Digest, JobRun, Period, Task, User
 from tracker.queries.calendar import forget_calendar, load_calendar
 
 ADMIN = (
@@ -83,6 +83,34 @@ def test_form_keeps_what_was_typed_and_says_what_is_wrong(client: FlaskClient, l
     assert client.post("/admin/people/new", data=form | {"email": "a@b.example"}).status_code == 422
     session.rollback()
     assert session.scalar(select(func.count()).select_from(User)) == before
+
+
+def test_a_corrected_address_gets_mail_again(client: FlaskClient, login: Any, session: Session) -> None:
+    """What was counted against the old address, and what waits to be judged, says nothing about the new one."""
+    user = session.scalars(select(User).where(User.email == "contact@office.example")).one()
+    user.mail_dead_at, user.soft_bounces = FROZEN, 3
+    waiting = Digest(
+        office_id=user.office_id, recipient_id=user.id, local_date=FROZEN.date(), state="bounced", message_id="<a@b>",
+        subject="", body_text="", body_html="", retry_at=FROZEN, created_at=FROZEN,
+    )  # fmt: skip
+    session.add(waiting)
+    session.commit()
+    login("sysadmin")
+    form = {"email": user.email, "name": "改名", "role": user.role, "department": str(user.department_id)}
+    assert client.post(f"/admin/people/{user.id}", data=form).status_code == 302
+    session.rollback()
+    session.refresh(user)
+    assert (user.name, user.mail_dead_at, user.soft_bounces) == ("改名", FROZEN, 3)
+    client.post(f"/admin/people/{user.id}", data=form | {"email": "right@office.example"})
+    session.rollback()
+    revived = session.get_one(User, user.id, populate_existing=True)
+    session.refresh(waiting)
+    assert (revived.email, revived.mail_dead_at, revived.soft_bounces) == ("right@office.example", None, 0)
+    assert waiting.retry_at is None
+    events = session.scalars(select(AuditEvent.action).where(AuditEvent.subject_id == user.id).order_by(AuditEvent.seq))
+    assert [action for action in events if action in {"user.changed", "mail.revived"}] == [
+        "user.changed", "user.changed", "mail.revived",
+    ]  # fmt: skip
 
 
 def test_last_administrator_stays(client: FlaskClient, login: Any, session: Session) -> None:

@@ -10,7 +10,7 @@ from itertools import count as counting
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from tests.support.office import OfficeKit, add_person
@@ -56,6 +56,12 @@ def digest(session: Session, office: OfficeKit, key: str, day: date = DAY) -> Di
 def rules(session: Session, office: OfficeKit, **values: object) -> None:
     session.add(Setting(office_id=office.office_id, name="mail", value=values))
     session.commit()
+
+
+def troubled(session: Session) -> list[int]:
+    """Whose mailbox is dead, or on the way there."""
+    session.rollback()
+    return list(session.scalars(select(User.id).where(User.mail_dead_at.is_not(None) | (User.soft_bounces > 0))))
 
 
 def news(session: Session, office: OfficeKit, key: str, now: datetime) -> None:
@@ -244,14 +250,72 @@ def test_a_dead_head_is_replaced_by_the_next_one_up(
 def test_a_server_that_refuses_everybody_makes_no_mailbox_dead(
     app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
 ) -> None:
-    for number, answer in enumerate(("554 5.7.1 relay access denied", "550 relaying denied", "550 5.7.1 spam")):
+    answers = (
+        "554 5.7.1 relay access denied", "550 relaying denied", "550 Delivery is not allowed to this address",
+        "550 5.7.1 spam",
+    )  # fmt: skip
+    for number, answer in enumerate(answers):
         smtp_sink.sink.fault = mailsink.Fault("rcpt", answer)
         result = morning(app, session, smtp_sink, at(DAY + timedelta(number)))
         assert (result.sent, result.failed > 2) == (0, True)
-    session.rollback()
-    assert session.scalar(select(func.count()).select_from(User).where(User.mail_dead_at.is_not(None))) == 0
+    assert troubled(session) == []
     smtp_sink.sink.fault = None
-    assert morning(app, session, smtp_sink, at(DAY + timedelta(3))).sent > 2
+    assert morning(app, session, smtp_sink, at(DAY + timedelta(4))).sent > 2
+
+
+@pytest.mark.parametrize("answer", ["550 Delivery is not allowed to this address", "554 5.7.1 not from you"])
+def test_a_server_that_begins_to_refuse_everybody_makes_no_mailbox_dead(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle, answer: str
+) -> None:
+    """That it took everybody's mail yesterday says nothing of today."""
+    assert morning(app, session, smtp_sink, at(DAY)).sent > 2
+    smtp_sink.sink.fault = mailsink.Fault("rcpt", answer)
+    for number in (1, 2, 3):
+        for key in ("contact", "dept_head", "legal_head", "sysadmin"):
+            news(session, due, key, at(DAY + timedelta(number), 8))
+        assert morning(app, session, smtp_sink, at(DAY + timedelta(number))).failed > 2
+    assert troubled(session) == []
+
+
+def test_a_quota_that_ends_in_the_middle_of_a_pass_concerns_one_mailbox_at_most(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    seconds = counting()
+
+    @contextmanager
+    def metered() -> Iterator[object]:
+        with mailer(smtp_sink)() as real:
+            send = real.send
+
+            def sending(letter: object) -> str:
+                if len(mails(smtp_sink)) == 2:
+                    smtp_sink.sink.fault = mailsink.Fault("rcpt", "550 too many messages today")
+                return send(letter)  # type: ignore[arg-type]
+
+            real.send = sending  # type: ignore[method-assign]
+            yield real
+
+    with app.app_context():
+        result = deliver(
+            session, now=at(DAY), open_mailer=metered, sender=SENDER, install="test",  # type: ignore[arg-type]
+            render=lambda _person, lines, today: Rendered(f"{len(lines)} {today}", "text", "<p>text</p>"),
+            elapsed=lambda: timedelta(seconds=next(seconds)),
+        )  # fmt: skip
+    assert (result.sent, result.failed > 2) == (2, True)
+    assert len(troubled(session)) == 1  # whoever came first could be the only one
+    assert morning(app, session, smtp_sink, at(DAY + timedelta(1))).sent == 0
+    assert len(troubled(session)) == 1
+
+
+def test_a_bare_refusal_of_one_person_makes_his_mailbox_dead_when_others_get_theirs(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    smtp_sink.sink.fault = mailsink.Fault("rcpt", "550 no such user", frozenset({CONTACT}))
+    morning(app, session, smtp_sink, at(DAY))
+    assert digest(session, due, "contact").state == "failed"  # he came first: nobody could know yet
+    morning(app, session, smtp_sink, at(DAY + timedelta(1)))
+    assert person(session, due, "contact").mail_dead_at == at(DAY + timedelta(1))
+    assert troubled(session) == [due.users["contact"]]
 
 
 @pytest.mark.parametrize("fault", [("rcpt", "550 5.7.1 spam"), ("data", "554 content denied")])
@@ -318,8 +382,10 @@ class Box:
         yield self
 
 
-def back(found: Digest, status: str, action: str = "failed", key: str = "1") -> BounceReport:
-    return BounceReport(key, found.message_id, action, status, "550 no such user")
+def back(
+    found: Digest, status: str, action: str = "failed", key: str = "1", words: str = "550 no such user"
+) -> BounceReport:
+    return BounceReport(key, found.message_id, action, status, words)
 
 
 def test_a_hard_bounce_that_comes_later_is_told_to_the_head(
@@ -354,6 +420,93 @@ def test_soft_bounces_that_come_later_count_in_a_row_although_the_relay_took_eac
         assert read_bounces(session, now=at(day, 9), open_box=box.open).soft == 1
         assert person(session, due, "contact").soft_bounces == number + 1
     assert person(session, due, "contact").mail_dead_at is not None
+
+
+def test_reports_that_come_days_later_add_up_although_the_next_mails_were_taken(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    for number in range(5):
+        day = DAY + timedelta(number)
+        news(session, due, "contact", at(day, 8))
+        assert morning(app, session, smtp_sink, at(day)).sent
+        assert person(session, due, "contact").mail_dead_at is None
+        if number >= 2:
+            box = Box(back(digest(session, due, "contact", day - timedelta(2)), "4.2.2"))
+            read_bounces(session, now=at(day, 9), open_box=box.open)
+            assert person(session, due, "contact").soft_bounces == number - 1
+    assert person(session, due, "contact").mail_dead_at == at(DAY + timedelta(4), 9)
+
+
+def test_a_week_without_a_report_ends_the_row_of_soft_bounces(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    counts = []
+    for number in (0, 1, 4, 7, 8):
+        news(session, due, "contact", at(DAY + timedelta(number), 8))
+        morning(app, session, smtp_sink, at(DAY + timedelta(number)))
+        if not number:
+            box = Box(back(digest(session, due, "contact"), "4.2.2"))
+            read_bounces(session, now=at(DAY, 9), open_box=box.open)
+        counts.append(person(session, due, "contact").soft_bounces)
+    assert counts == [1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("status", ["5.0.0", "5.4.1", "5.4.4", "4.4.7", "5.7.1"])
+def test_whose_mail_alone_comes_back_is_not_left_out_for_good(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle, status: str
+) -> None:
+    """The status speaks of no mailbox: it counts when the others' mail has stayed away for two hours."""
+    for number in range(3):
+        day = DAY + timedelta(number)
+        for key in ("contact", "dept_head"):
+            news(session, due, key, at(day, 8))
+        morning(app, session, smtp_sink, at(day))
+        box = Box(back(digest(session, due, "contact", day), status, words=f"{status} no"))
+        first = read_bounces(session, now=at(day, 9), open_box=box.open)
+        assert (first.hard, first.soft, first.ignored) == (0, 0, 1)
+        assert digest(session, due, "contact", day).state == "bounced"
+        assert person(session, due, "contact").soft_bounces == number
+        assert read_bounces(session, now=at(day, 10, 59), open_box=Box().open).soft == 0
+        assert read_bounces(session, now=at(day, 11), open_box=Box().open).soft == 1
+        assert read_bounces(session, now=at(day, 14), open_box=Box().open).soft == 0
+        assert person(session, due, "contact").soft_bounces == number + 1
+    assert person(session, due, "contact").mail_dead_at == at(DAY + timedelta(2), 11)
+    assert troubled(session) == [due.users["contact"]]
+
+
+def test_the_servers_words_say_what_the_status_does_not(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle
+) -> None:
+    morning(app, session, smtp_sink, at(DAY))
+    box = Box(
+        back(digest(session, due, "contact"), "5.0.0", words="550 5.1.1 no such user"),
+        back(digest(session, due, "dept_head"), "5.0.0", key="2", words="550 no such user"),
+    )
+    assert read_bounces(session, now=at(DAY, 9), open_box=box.open).hard == 1
+    assert troubled(session) == [due.users["contact"]]
+    assert read_bounces(session, now=at(DAY, 11), open_box=Box().open).hard == 1  # bare: others had to get theirs
+    assert person(session, due, "dept_head").mail_dead_at == at(DAY, 11)
+
+
+@pytest.mark.parametrize("words", ["550 Delivery is not allowed to this address", "4.4.7 no answer from 5.1.1.9"])
+def test_reports_about_everybody_make_nobody_dead(
+    app: Flask, session: Session, due: OfficeKit, smtp_sink: mailsink.Handle, words: str
+) -> None:
+    """The relay took everything and could deliver nothing, for days; its reports come one after the other."""
+    assert morning(app, session, smtp_sink, at(DAY)).sent > 2
+    for number in (1, 2, 3, 4):
+        day = DAY + timedelta(number)
+        for key in ("contact", "dept_head", "legal_head", "sysadmin"):
+            news(session, due, key, at(day, 8))
+        morning(app, session, smtp_sink, at(day))
+        session.rollback()
+        sent = session.scalars(select(Digest).where(Digest.local_date == day).order_by(Digest.id)).all()
+        assert len(sent) > 2
+        for place, found in enumerate(sent):
+            box = Box(back(found, "5.4.4", words=words))
+            read_bounces(session, now=at(day, 9, 10 * place), open_box=box.open)
+        read_bounces(session, now=at(day, 15), open_box=Box().open)
+        assert troubled(session) == []
 
 
 def test_delays_receipts_and_strangers_change_nothing(

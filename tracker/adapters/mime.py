@@ -28,7 +28,8 @@ def wire(letter: Letter) -> bytes:
         f"Message-ID: {letter.message_id}",
         f"Date: {format_datetime(letter.written_at)}",
         "Auto-Submitted: auto-generated",
-        "X-Auto-Response-Suppress: All",
+        # Not All, nor NDR: Exchange would keep its reports of failed delivery back, which services/bounces.py lives on.
+        "X-Auto-Response-Suppress: OOF, AutoReply, RN, NRN",
         "MIME-Version: 1.0",
     ]
     if any("\r" in header or "\n" in header.replace("\r\n ", "") for header in _plain(headers)):

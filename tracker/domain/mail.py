@@ -23,7 +23,8 @@ MOST_PER_HOUR = 100_000
 WINDOW = timedelta(hours=1)
 EARLIEST, LATEST = time(8, 0), time(17, 30)  # when the day's mail may be set to begin
 
-_ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+# No part of a longer row of numbers: "connection to 5.1.1.9 timed out" speaks of no mailbox.
+_ENHANCED = re.compile(r"(?<![\w.])([245])\.(\d{1,3})\.(\d{1,3})(?!\.?\d|\w)")
 MAILBOX_FULL = ("5", "2", "2")
 
 
@@ -57,11 +58,11 @@ def enhanced(answer: str) -> tuple[str, str, str] | None:
     return (found[1], found[2], found[3]) if found else None
 
 
-def refusal(answer: str, *, at_recipient: bool) -> Bounce | None:
+def refusal(answer: str, *, at_recipient: bool, others_served: bool = False) -> Bounce | None:
     """What an answer such as "550 5.1.1 no such user" says about the mailbox; None: nothing.
 
     `at_recipient`: it was the answer to RCPT TO. Only that, or a status about address (x.1.x) or mailbox (x.2.x),
-    speaks of the recipient.
+    speaks of the recipient. `others_served`: as in `counted`.
     """
     if not at_recipient:
         return None
@@ -72,7 +73,8 @@ def refusal(answer: str, *, at_recipient: bool) -> Bounce | None:
     if "relay" in answer.lower():
         return None
     if code in {"550", "551", "553"}:
-        return Bounce.HARD
+        # Without a status it is also what a relay says that wants nobody's mail; then it counts nothing.
+        return Bounce.HARD if others_served else None
     return Bounce.SOFT if code in {"450", "452", "552"} else None
 
 
@@ -89,10 +91,10 @@ def bounce_of_status(status: str) -> Bounce | None:
 def counted(answer: str, stage: str, *, permanent: bool, others_served: bool) -> Bounce | None:
     """What a refusal counts as against the mailbox it was meant for; None: nothing.
 
-    `stage`: what the server answered to (`ports.MailRefused`); `others_served`: since this person's mail before, or
-    today, somebody else's went through, so that it is not the server as a whole.
+    `stage`: what the server answered to (`ports.MailRefused`); `others_served`: around this refusal, or the one before
+    it, somebody else's mail went through, so that it is not the server as a whole (`mailboxes.others_are_served`).
     """
-    spoken = refusal(answer, at_recipient=stage == "rcpt")
+    spoken = refusal(answer, at_recipient=stage == "rcpt", others_served=others_served)
     if spoken is not None:
         return spoken
     return Bounce.SOFT if permanent and stage in {"rcpt", "data"} and others_served else None

@@ -174,12 +174,13 @@ def _send_all(this: Pass, mailer: Mailer, waiting: Sequence[tuple[int, int]]) ->
         by_office.setdefault(office_id, []).append(person_id)
     for office_id, people in by_office.items():
         while people and this.lost < LOST_LINES and this.is_open(office_id):
-            _send_chunk(this, mailer, office_id, deque(make_ready(this, office_id, people[:CHUNK])))
-            del people[:CHUNK]
+            letters = deque(make_ready(this, office_id, people[:CHUNK]))
+            people[:CHUNK] = _send_chunk(this, mailer, office_id, letters)
         this.result.deferred += len(people)
 
 
-def _send_chunk(this: Pass, mailer: Mailer, office_id: int, letters: deque[Ready]) -> None:
+def _send_chunk(this: Pass, mailer: Mailer, office_id: int, letters: deque[Ready]) -> list[int]:
+    """Whose letters are to be made anew, by what is true then: a slow server let them lie too long."""
     write(this.session)
     letter = _take_next(this, office_id, letters)
     this.session.commit()  # the attempt is on record before it is made
@@ -190,22 +191,28 @@ def _send_chunk(this: Pass, mailer: Mailer, office_id: int, letters: deque[Ready
         _record(this, letter, attempt)
         letter = _take_next(this, office_id, letters)
         this.session.commit()
-    if letters:
-        log.warning("mail server does not answer" if this.lost >= LOST_LINES else "the hours of the mail are over")
-        write(this.session)
-        connection = this.session.connection()
-        for left in letters:
-            connection.execute(LET_GO, {"key": left.id, "held": left.held_until})
-        this.session.commit()
-        this.result.deferred += len(letters)
+    if not letters:
+        return []
+    write(this.session)
+    connection = this.session.connection()
+    for left in letters:
+        connection.execute(LET_GO, {"key": left.id, "held": left.held_until})
+    this.session.commit()
+    if this.lost < LOST_LINES and this.is_open(office_id):
+        return [left.person_id for left in letters]
+    log.warning("mail server does not answer" if this.lost >= LOST_LINES else "the hours of the mail are over")
+    this.result.deferred += len(letters)
+    return []
 
 
 def _take_next(this: Pass, office_id: int, letters: deque[Ready]) -> Ready | None:
-    """The next letter that is still ours, marked as being sent; none when the pass is to end. Does not commit."""
+    """The next letter that is still ours, marked as being sent; none when the pass is to end, or when the letters have
+    lain for longer than they are held. Does not commit.
+    """
     if this.lost >= LOST_LINES or not this.is_open(office_id):
         return None
     connection = this.session.connection()
-    while letters:
+    while letters and letters[0].held_until > this.instant:
         letter = letters.popleft()
         lease = this.instant + LEASE
         if connection.execute(TAKE, {"key": letter.id, "held": letter.held_until, "lease": lease}).rowcount:
@@ -234,7 +241,7 @@ def _record(this: Pass, letter: Ready, attempt: Attempt) -> None:
         connection.execute(SENT, {"key": letter.id, "at": this.instant, "how": attempt.transport[:120]})
         connection.execute(SETTLE, {"key": letter.id, "at": this.instant})
         if letter.soft_bounces:
-            mailboxes.note_delivered(this.session, letter.person_id, this.today)
+            mailboxes.note_delivered(this.session, letter.person_id, this.today, this.instant)
         log.info("digest %s: %s", letter.id, attempt.answer)
         this.result.sent += 1
         return

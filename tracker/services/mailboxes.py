@@ -1,8 +1,8 @@
 """Mailboxes that take nothing, and what the administrator does about mail: revive, try again, give up, set rules."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.mail import SOFT_LIMIT, Bounce, MailRules, State
@@ -13,10 +13,13 @@ from tracker.models import Digest, Outbox, Setting, User
 from tracker.queries.mail_rules import NAME
 from tracker.queries.subjects import require
 from tracker.services import audit
+from tracker.services.letters import LEASE
 from tracker.services.telling import tell
 
 GIVEN_UP = "given_up"  # outcome of what the administrator gave up
 OPEN_STATES = {State.READY, State.DEFERRED, State.FAILED}
+REFUSED = (State.FAILED, State.BOUNCED)
+REPORTS_LAG = timedelta(days=7)  # a relay tries for days before it reports: so long a mail it took proves nothing
 
 
 def count_bounce(session: Session, person_id: int, bounce: Bounce, now: datetime, words: str) -> bool:
@@ -43,30 +46,62 @@ def count_bounce(session: Session, person_id: int, bounce: Bounce, now: datetime
     return True
 
 
-def others_are_served(session: Session, digest: Digest) -> bool:
-    """Whether the server took somebody else's mail since the reader's mail before this one, or today."""
-    before = select(func.max(Digest.local_date)).where(
-        Digest.recipient_id == digest.recipient_id, Digest.local_date < digest.local_date
-    )
-    served = select(Digest.id).where(
-        Digest.office_id == digest.office_id,
-        Digest.recipient_id != digest.recipient_id,
-        Digest.state == State.SENT,
-        Digest.local_date >= func.coalesce(before.scalar_subquery(), digest.local_date),
-        Digest.local_date <= digest.local_date,
-    )
-    return bool(session.scalar(select(served.exists())))
+def others_are_served(session: Session, digest: Digest, *, by: datetime | None = None) -> bool:
+    """Whether the server takes others' mail where it refuses this reader's, as far as can be known now.
 
-
-def note_delivered(session: Session, person_id: int, today: date) -> None:
-    """A mail was taken: soft bounces in a row end, unless the mail before came back after it had been taken."""
-    before = session.scalar(
-        select(Digest.state)
-        .where(Digest.recipient_id == person_id, Digest.local_date < today)
+    It does if it took what it was given last before this one today; or if it took something after it had refused the
+    reader's mail of the day before. A refusal of somebody else in between may be the server as a whole: a relay that
+    breaks down, or whose quota ends, in the middle of a pass. `by`: of this day, only what left by then counts.
+    """
+    before = session.execute(
+        select(Digest.local_date, Digest.state, Digest.sent_at, Digest.lease_until)
+        .where(Digest.recipient_id == digest.recipient_id, Digest.local_date < digest.local_date)
         .order_by(Digest.local_date.desc())
         .limit(1)
+    ).first()
+    if before is not None and before.state in REFUSED:
+        tried = _tried(before.sent_at, before.lease_until)
+        took, _refused = _others(session, digest, before.local_date)
+        if tried is not None and took is not None and took >= tried:
+            return True
+    took, refused = _others(session, digest, digest.local_date, by)
+    return took is not None and (refused is None or took >= refused)
+
+
+def _others(
+    session: Session, digest: Digest, day: date, by: datetime | None = None
+) -> tuple[datetime | None, datetime | None]:
+    """When the server was last given a mail of somebody else's that day that it took, and one that it refused."""
+    others = select(User.id).where(User.office_id == digest.office_id, User.id != digest.recipient_id)
+    refused = Digest.state.in_(REFUSED)
+    query = select(
+        func.max(Digest.sent_at).filter(Digest.state == State.SENT),
+        func.max(Digest.sent_at).filter(refused),  # it came back
+        func.max(Digest.lease_until).filter(refused, Digest.sent_at.is_(None)),
+    ).where(Digest.recipient_id.in_(others), Digest.local_date == day)
+    if by is not None:
+        query = query.where(or_(Digest.sent_at <= by, and_(Digest.sent_at.is_(None), Digest.lease_until <= by + LEASE)))
+    took, returned, leased = session.execute(query).one()
+    return took, max(filter(None, (returned, _tried(None, leased))), default=None)
+
+
+def _tried(sent_at: datetime | None, lease_until: datetime | None) -> datetime | None:
+    """When a mail was given to the server: a try in vain keeps its lease."""
+    return sent_at or (lease_until - LEASE if lease_until is not None else None)
+
+
+def note_delivered(session: Session, person_id: int, today: date, now: datetime) -> None:
+    """A mail was taken: soft bounces in a row end, unless the mail before, or any within the last week, came back.
+
+    The relay's 250 says only that it will try; its report comes up to days later, when the next mails are long taken.
+    """
+    before = select(func.max(Digest.local_date)).where(Digest.recipient_id == person_id, Digest.local_date < today)
+    came_back = select(Digest.id).where(
+        Digest.recipient_id == person_id,
+        Digest.state == State.BOUNCED,
+        or_(Digest.bounced_at > now - REPORTS_LAG, Digest.local_date == before.scalar_subquery()),
     )
-    if before != State.BOUNCED:
+    if not session.scalar(select(came_back.exists())):
         session.execute(update(User).where(User.id == person_id).values(soft_bounces=0))
 
 

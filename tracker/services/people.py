@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from tracker.domain.mail import State
 from tracker.domain.permissions import Actor, Role
 from tracker.errors import Conflict, InvalidInput, NotFound
-from tracker.models import Department, Task, User
+from tracker.models import Department, Digest, Task, User
 from tracker.services import audit, flagging
 from tracker.services.accounts import hash_password, new_password, normal_email
 
@@ -123,7 +124,7 @@ def add_user(
 def edit_user(
     session: Session, *, actor: Actor, user_id: int, given: Given, now: datetime, today: date, address: str = ""
 ) -> User:
-    """Raises as `add_user`, and Conflict("last_sysadmin")."""
+    """Raises as `add_user`, and Conflict("last_sysadmin"). A new address is a new mailbox: mail goes there again."""
     user = _mine(session, actor, user_id)
     good = _checked(session, actor.office_id, given, today, user)
     demoted = user.role == Role.SYSADMIN and (good.role != Role.SYSADMIN or good.valid_until is not None)
@@ -139,9 +140,20 @@ def edit_user(
         user.email, user.name, user.role = good.email, good.name, good.role
         user.department_id, user.valid_until = good.department_id, good.valid_until
         _note(session, actor, "user.changed", user, now, address, changes=changes)
+        if "email" in changes:
+            _forget_mailbox(session, actor, user, now, address)
         if user.active and changes.keys() & {"department_id", "role"}:
             _flag_rosters(session, actor, user, *held, now, address)
     return user
+
+
+def _forget_mailbox(session: Session, actor: Actor, user: User, now: datetime, address: str) -> None:
+    """What the old address refused says nothing about the new one; nor do its reports that wait to be judged."""
+    if user.mail_dead_at is not None or user.soft_bounces:
+        user.mail_dead_at, user.soft_bounces = None, 0
+        _note(session, actor, "mail.revived", user, now, address)
+    waits = Digest.state == State.BOUNCED, Digest.retry_at.is_not(None)
+    session.execute(update(Digest).where(Digest.recipient_id == user.id, *waits).values(retry_at=None))
 
 
 def _flag_rosters(

@@ -31,8 +31,6 @@ def test_different_messages_do_not_come_back_together() -> None:
         ("552 5.2.2 mailbox full", Bounce.SOFT),
         ("452 4.2.2 mailbox full", Bounce.SOFT),
         ("450 4.2.1 busy", Bounce.SOFT),
-        ("550 user unknown", Bounce.HARD),
-        ("553 mailbox name not allowed", Bounce.HARD),
         ("450 mailbox busy", Bounce.SOFT),
         # what says nothing about the mailbox
         ("550 5.7.1 relay access denied", None),
@@ -45,11 +43,22 @@ def test_different_messages_do_not_come_back_together() -> None:
         ("421 going away", None),
         ("451 local error", None),
         ("554 transaction failed", None),
+        ("554 connection to 5.1.1.9 refused", None),  # an address is no status
+        ("554 connection to 1.5.1.1 refused", None),
     ],
 )
 def test_what_a_refusal_of_the_recipient_says(answer: str, bounce: Bounce | None) -> None:
-    assert refusal(answer, at_recipient=True) is bounce
-    assert refusal(answer, at_recipient=False) is None
+    for others_served in (True, False):
+        assert refusal(answer, at_recipient=True, others_served=others_served) is bounce
+        assert refusal(answer, at_recipient=False, others_served=others_served) is None
+
+
+@pytest.mark.parametrize(
+    "answer", ["550 user unknown", "550 Delivery is not allowed to this address", "551 not here", "553 no such name"]
+)
+def test_a_bare_refusal_speaks_of_the_mailbox_only_where_others_are_served(answer: str) -> None:
+    assert refusal(answer, at_recipient=True, others_served=True) is Bounce.HARD
+    assert refusal(answer, at_recipient=True, others_served=False) is None
 
 
 @pytest.mark.parametrize(
@@ -63,6 +72,8 @@ def test_what_a_refusal_of_the_recipient_says(answer: str, bounce: Bounce | None
         ("550 5.1.8 bad sender", "mail", True, True, None),
         ("535 wrong password", "auth", True, True, None),
         ("550 5.1.1 no such user", "rcpt", True, False, Bounce.HARD),
+        ("550 no such user", "rcpt", True, True, Bounce.HARD),
+        ("550 no such user", "rcpt", True, False, None),
         ("", "", True, True, None),  # the message could not be built
     ],
 )
