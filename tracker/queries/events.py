@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.events import within
@@ -68,23 +68,34 @@ def tasks_of(session: Session, actor: Actor, year: int) -> list[EventTask]:
     return found
 
 
+def code_of(session: Session, actor: Actor, task_id: int) -> str:
+    """The code of the office's task, by which other years know it too; empty where there is none."""
+    return session.scalar(select(Task.code).where(Task.id == task_id, Task.office_id == actor.office_id)) or ""
+
+
 def read_events(session: Session, actor: Actor, year: int, *, task: str = "", only: str = "") -> list[EventLine]:
-    """The newest first; `only`: open, late (registered late), or everything. A department sees its own."""
+    """The newest first; `only`: open, late (registered late), or everything. A department sees its own.
+
+    What is open is shown whatever the year: a deadline of December does not end with its plan year.
+    """
+    is_open, of_year = and_(Period.complete.is_(False), Event.cancelled_at.is_(None)), Task.plan_year == year
     query = (
         select(Event, Period, Task, Department)
         .join(Period, Period.id == Event.period_id)
         .join(Task, Task.id == Event.task_id)
         .join(Department, Department.id == Task.owner_id)
-        .where(Event.office_id == actor.office_id, Task.plan_year == year)
+        .where(Event.office_id == actor.office_id)
     )
     if not can(actor, Action.SEE_BOARD):
         query = query.where(Task.owner_id == actor.department_id)
     if task:
         query = query.where(Task.code == task)
     if only == "open":
-        query = query.where(Period.complete.is_(False), Event.cancelled_at.is_(None))
+        query = query.where(is_open)
     elif only == "late":
-        query = query.where(Event.late_registered.is_(True))
+        query = query.where(Event.late_registered.is_(True), of_year)
+    else:
+        query = query.where(or_(is_open, of_year))
     rows = session.execute(query.order_by(Event.id.desc()).limit(SHOWN)).all()
     return [
         EventLine(

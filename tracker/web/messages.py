@@ -104,7 +104,7 @@ SENTENCES: dict[str, str] = {
     "event_title": N_("请填写简短名称，最多 %(limit)s 个字。"),
     "event_trigger": N_("请填写发生日。"),
     "event_future": N_("发生日不能晚于今天。"),
-    "event_year": N_("发生日要在 %(year)s 年；别的年度请在那一年的任务里登记。"),
+    "event_year": N_("发生日要在 %(year)s 年；别的年度请换到那一年登记。"),
     "event_known": N_("编号“%(reference)s”已经登记过了。"),
     "event_cancelled": N_("这件事项已经撤销。"),
     "event_complete": N_("这件事项已经办结，不能撤销。"),
