@@ -125,7 +125,7 @@ def decision_words(kind: str, state: str) -> str:
         "approved": gettext("已同意"),
         "refused": gettext("未同意"),
         "withdrawn": gettext("已撤回"),
-        "cancelled": gettext("已失效"),
+        "cancelled": gettext("已自动撤销"),
     }
     return said.get(state, state)
 

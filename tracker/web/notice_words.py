@@ -56,7 +56,7 @@ def step_names() -> dict[str, str]:
         "returned": _("核查后退回继续办理"),
         "escalated": _("升级"),
         "closed": _("核查销号"),
-        "cancelled": _("撤销"),
+        "cancelled": _("撤销督办"),
         "waived": _("本期免报，可以销号"),
         "talk": _("约谈"),
     }

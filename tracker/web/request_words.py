@@ -44,7 +44,15 @@ def decider_names() -> dict[str, str]:
 
 
 def outcome(row: RequestRow) -> str:
-    """What an approval comes to, as one sentence."""
+    """What an approval comes to, as one sentence that does not claim what has not been granted."""
+    words = _outcome(row)
+    if not words or row.state == "approved":
+        return words
+    waits = row.state in {"open", "confirmed"}
+    return _("批准后：%(words)s", words=words) if waits else _("申请内容：%(words)s", words=words)
+
+
+def _outcome(row: RequestRow) -> str:
     match row.kind:
         case "extension" if row.new_due and row.asked_due:
             return _("期限由 %(old)s 延到 %(new)s", old=day_full(row.asked_due), new=day_full(row.new_due))
