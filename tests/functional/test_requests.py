@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from tests.support import requests as asks
 from tests.support.clock import FROZEN
-from tests.support.office import OfficeKit
-from tracker.models import AuditEvent, Delegation, Period, Request, Task
+from tests.support.office import OfficeKit, add_person
+from tracker.domain.permissions import Role
+from tracker.models import AuditEvent, Delegation, Department, Period, Request, Task
 
 Login = Callable[..., FlaskClient]
 
@@ -106,6 +107,41 @@ def test_a_zero_report_goes_from_the_slot_to_the_head_to_the_legal_office(
     assert "零报告已批准" in page
     assert '<span class="l grey">零报告</span>' in page
     assert "零报告" in text(legal, "/board?light=grey")
+
+
+@pytest.mark.parametrize("who", ["above", "legal_head"])
+def test_a_post_without_a_head_is_not_left_waiting(
+    app: Flask, session: Session, office: OfficeKit, login: Login, who: str
+) -> None:
+    """The parent department's head signs; where there is none either, the legal office decides at once."""
+    session.get_one(Department, office.departments["zzxf"]).parent_id = office.departments["dzb"]
+    office.user(session, "dept_head").active = False
+    if who == "above":
+        add_person(session, office.office_id, who, Role.DEPT_HEAD, office.departments["dzb"], FROZEN)
+    obligation = office.obligation(session, "T02-E1", "M10")
+    obligation.slot.zero_report_allowed = True
+    session.commit()
+    clerk, head = login("contact"), login(who, app.test_client())
+    form = text(clerk, f"/obligations/{obligation.id}/zero-report")
+    answer = clerk.post(f"/obligations/{obligation.id}/zero-report", data={"reason": "核对台账"}, follow_redirects=True)
+    request = one(session)
+    asked, page = answer.get_data(as_text=True), text(head, f"/requests/{request.id}")
+    assert f"/requests/{request.id}" in text(head, "/requests?view=decide")
+    if who == "above":
+        assert "由党政办公室负责人确认，再由法制办负责人批准。" in form
+        assert "等待科室负责人确认" in asked
+        assert "等党政办公室负责人确认，再由法制办负责人批准" in asked
+        assert "/tasks/2026/T02?period=M10" in page  # what he signs for he can read
+        assert "网格巡查月报" in text(head, "/tasks/2026/T02?period=M10")
+        assert f"/obligations/{obligation.id}/zero-report" not in text(head, "/tasks/2026/T02?period=M10")
+        assert head.post(f"/requests/{request.id}/confirm").status_code == 302
+        assert one(session).state == "confirmed"
+    else:
+        assert "科室负责人确认" not in form + asked
+        assert "等法制办负责人批准" in asked
+        assert "确认本期无此事项" not in page
+        assert head.post(f"/requests/{request.id}/decision", data={"verdict": "approved"}).status_code == 302
+        assert one(session).state == "approved"
 
 
 def test_a_waived_period_says_so_and_leaves_the_list(

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from tests.support import evidence as give
 from tests.support import files
 from tests.support import requests as asks
-from tests.support.office import OfficeKit
+from tests.support.office import OfficeKit, add_person
 from tests.support.passing import at, july, night
-from tracker.domain.permissions import Role
+from tracker.domain.permissions import Actor, Role
 from tracker.domain.requests import may_confirm, may_decide
 from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound
-from tracker.models import AuditEvent, Delegation, Event, Outbox, Ownership, Period, Reminder, Request, Task
+from tracker.models import AuditEvent, Delegation, Department, Event, Outbox, Ownership, Period, Reminder, Request, Task
 from tracker.ports import ObjectStore
 from tracker.queries.delegations import acting_actor
 from tracker.queries.ledger import LedgerFilter, read_ledger
@@ -409,6 +409,136 @@ def test_delegates_come_from_the_department(session: Session, office: OfficeKit)
         away(session, office, "dept_head", "dept_head", "contact", now)
 
 
+# --------------------------------------------------------------------------- a department without a head
+
+NOVEMBER = date(2026, 11, 23)
+
+
+def headless(session: Session, office: OfficeKit, parent: str | None, *, head: bool = True) -> None:
+    """The petition office loses its head to `parent`'s place; two clerks stay, whose tasks are T01 and T02."""
+    post = session.get_one(Department, office.departments["zzxf"])
+    post.parent_id = office.departments[parent] if parent else None
+    office.users["colleague"] = _clerk(session, office, "colleague", "zzxf", Role.CONTACT)
+    office.user(session, "dept_head").active = False
+    if head and parent:
+        office.users["above"] = _clerk(session, office, "above", parent, Role.DEPT_HEAD)
+        office.users["deputy_above"] = _clerk(session, office, "deputy_above", parent, Role.CONTACT)
+    office.users["beside"] = _clerk(session, office, "beside", "sfs", Role.DEPT_HEAD)
+
+
+def _clerk(session: Session, office: OfficeKit, key: str, department: str, role: Role) -> int:
+    person = add_person(session, office.office_id, key, role, office.departments[department], at(NOVEMBER))
+    session.flush()
+    return person.id
+
+
+def acting(session: Session, office: OfficeKit, key: str, day: date = NOVEMBER) -> Actor:
+    return acting_actor(session, office.user(session, key), day)
+
+
+def to_decide(session: Session, office: OfficeKit, key: str) -> set[int]:
+    rows, _after = list_requests(session, acting(session, office, key), RequestFilter(view="decide"))
+    return {row.id for row in rows}
+
+
+def test_the_parents_head_signs_for_a_department_without_one(session: Session, office: OfficeKit) -> None:
+    headless(session, office, "dzb")
+    now = at(NOVEMBER, 9)
+    request = asks.zero(session, office, office.obligation(session, "T02-E1", "M10"), now)
+    assert (request.state, told(session, request)) == ("open", {"asked": {office.users["above"]}})
+    for stranger in ("beside", "legal_head", "contact", "contact_dzb"):
+        with refused("not_allowed"):
+            requests.confirm(session, actor=acting(session, office, stranger), request_id=request.id, now=now)
+        assert request.id not in to_decide(session, office, stranger)
+    with refused("not_signed"):
+        requests.decide(
+            session, actor=acting(session, office, "legal_head"), request_id=request.id, approve=True, now=now
+        )
+    assert to_decide(session, office, "above") == {request.id}
+    requests.confirm(session, actor=acting(session, office, "above"), request_id=request.id, now=now)
+    assert told(session, request)["asked"] == {office.users["above"], office.users["legal_head"]}
+    assert to_decide(session, office, "legal_head") == {request.id}
+    asks.decided(session, office, request, now)
+    assert office.obligation(session, "T02-E1", "M10").zero_report
+
+
+def test_the_parents_head_decides_an_absence_and_may_be_away_himself(session: Session, office: OfficeKit) -> None:
+    headless(session, office, "dzb")
+    now = at(NOVEMBER, 9)
+    request = away(session, office, "contact", "contact", "colleague", now)
+    assert (request.state, told(session, request)) == ("open", {"asked": {office.users["above"]}})
+    with refused("not_allowed"):
+        requests.decide(session, actor=acting(session, office, "beside"), request_id=request.id, approve=True, now=now)
+    # His delegate, a clerk of the parent department, speaks for the post as he does; on these days only.
+    away(session, office, "above", "above", "deputy_above", now)
+    delegate = acting(session, office, "deputy_above")
+    post = frozenset({office.departments["zzxf"]})
+    assert (delegate.heads, acting(session, office, "deputy_above", date(2026, 11, 30)).heads) == (post, frozenset())
+    assert to_decide(session, office, "deputy_above") == {request.id}
+    requests.decide(session, actor=delegate, request_id=request.id, approve=True, now=now)
+    row = session.scalars(select(Delegation).where(Delegation.request_id == request.id)).one()
+    assert acting(session, office, "colleague").stands_for == {office.users["contact"]}
+    delegations.revoke_delegation(session, actor=acting(session, office, "above"), delegation_id=row.id, now=now)
+
+
+@pytest.mark.parametrize("parent", ["dzb", None])
+def test_without_any_head_the_legal_head_decides_directly(
+    session: Session, office: OfficeKit, parent: str | None
+) -> None:
+    headless(session, office, parent, head=False)
+    now, legal = at(NOVEMBER, 9), acting(session, office, "legal_head")
+    zero = asks.zero(session, office, office.obligation(session, "T02-E1", "M10"), now)
+    absence = away(session, office, "contact", "contact", "colleague", now)
+    for request in (zero, absence):
+        assert (request.state, told(session, request)) == ("open", {"asked": {office.users["legal_head"]}})
+        with refused("not_allowed"):
+            requests.decide(
+                session, actor=acting(session, office, "beside"), request_id=request.id, approve=True, now=now
+            )
+    assert to_decide(session, office, "legal_head") == {zero.id, absence.id}
+    assert count_to_decide(session, acting(session, office, "deputy")) == 0
+    for request in (zero, absence):
+        requests.decide(session, actor=legal, request_id=request.id, approve=True, now=now)
+    assert (zero.state, zero.confirmed_by_id, absence.state) == ("approved", None, "approved")
+    assert office.obligation(session, "T02-E1", "M10").zero_report
+
+
+def test_a_head_who_left_while_it_waited_leaves_it_to_the_next(session: Session, office: OfficeKit) -> None:
+    now = at(NOVEMBER, 9)
+    request = asks.zero(session, office, office.obligation(session, "T02-E1", "M10"), now)
+    assert told(session, request) == {"asked": {office.users["dept_head"]}}
+    headless(session, office, "dzb")
+    assert to_decide(session, office, "above") == {request.id}
+    office.user(session, "above").valid_until = NOVEMBER - timedelta(1)
+    assert to_decide(session, office, "legal_head") == {request.id}
+
+
+def test_a_department_with_a_head_is_its_heads_alone(session: Session, office: OfficeKit) -> None:
+    headless(session, office, "dzb")
+    office.user(session, "dept_head").active = True
+    assert acting(session, office, "above").heads == frozenset()
+    now = at(NOVEMBER, 9)
+    zero = asks.zero(session, office, office.obligation(session, "T02-E1", "M10"), now)
+    absence = away(session, office, "contact", "contact", "colleague", now)
+    for request in (zero, absence):
+        assert told(session, request) == {"asked": {office.users["dept_head"]}}
+    assert to_decide(session, office, "above") == to_decide(session, office, "legal_head") == set()
+    with refused("not_allowed"):
+        requests.confirm(session, actor=acting(session, office, "above"), request_id=zero.id, now=now)
+    with refused("not_allowed"):
+        requests.decide(session, actor=acting(session, office, "above"), request_id=absence.id, approve=True, now=now)
+
+
+def test_the_parents_head_asks_for_another_owner(session: Session, office: OfficeKit) -> None:
+    headless(session, office, "dzb")
+    task = session.scalars(select(Task).where(Task.code == "T02")).one()
+    asked = {"task_id": task.id, "department_id": office.departments["dzb"], "reason": "职责划转", "now": at(NOVEMBER)}
+    with refused("not_allowed"):
+        requests.ask_owner_change(session, actor=acting(session, office, "beside"), **asked)  # type: ignore[arg-type]
+    request = requests.ask_owner_change(session, actor=acting(session, office, "above"), **asked)  # type: ignore[arg-type]
+    assert told(session, request) == {"asked": {office.users["deputy"]}}
+
+
 # --------------------------------------------------------------------------- lists
 
 
@@ -441,7 +571,7 @@ def test_the_list_to_decide_is_what_the_rules_say(session: Session, office: Offi
     actor = office.actor(session, who)
     expected = set()
     for request in session.scalars(select(Request)):
-        standing = standing_of(session, request)
+        standing = standing_of(session, request, date(2026, 11, 23))
         signing = request.task is not None and may_confirm(actor, standing, task_subject(request.task))
         if may_decide(actor, standing) or (signing and request.asked_by_id != actor.id):
             expected.add(request.id)

@@ -145,3 +145,18 @@ def test_another_office_is_another_world(action: Action, role: Role) -> None:
     stranger = Actor(99, role, OFFICE + 1, OWNER)
     assert not can(stranger, action, TASK)
     assert not can(stranger, action, SUBMITTED)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_head_of_another_department_sees_and_signs_for_the_one_without_a_head(role: Role) -> None:
+    speaks = Actor(1, role, OFFICE, OTHER, heads=frozenset({OWNER}))
+    heads = role in {Role.DEPT_HEAD, Role.LEGAL_HEAD}
+    assert can(speaks, Action.CONFIRM, TASK) == heads
+    assert can(speaks, Action.SEE_TASK, TASK) == (heads or role in SEE_ALL)
+    assert can(speaks, Action.READ_EVIDENCE, SUBMITTED) == (heads or role in SEE_ALL)
+    assert can(speaks, Action.NAME_CONTACT, TASK) == heads
+    for action in (Action.UPLOAD, Action.SUBMIT, Action.ASK, Action.SIGN_ON, Action.ANSWER_NOTICE):
+        assert not can(speaks, action, TASK)  # the work stays the department's own
+    assert not can(speaks, Action.READ_EVIDENCE, DRAFT)
+    elsewhere = TaskSubject(OFFICE + 1, OWNER)
+    assert not can(speaks, Action.CONFIRM, elsewhere)

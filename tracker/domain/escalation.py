@@ -1,6 +1,6 @@
 """Who stands at a step of the escalation path: chosen among people as plain values (organisation.yaml)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 LEADING = frozenset({"director", "secretary"})
@@ -43,6 +43,20 @@ def holders(people: Iterable[H], department_id: int, roles: Sequence[str], conta
         found = next((steps[step] for step in order[order.index(role) :] if steps[step]), [])
         chosen |= {person.id: person for person in found}
     return sorted(chosen.values(), key=lambda person: person.id)
+
+
+def heading(department_id: int | None, parents: Mapping[int, int | None], headed: Collection[int]) -> int | None:
+    """The department whose head speaks for this one: its own head, else its parent's, and so on up; None: nobody's.
+
+    `headed`: the departments that have a head of their own.
+    """
+    seen: set[int] = set()
+    while department_id is not None and department_id not in headed:
+        if department_id in seen:  # a circle has no top
+            return None
+        seen.add(department_id)
+        department_id = parents.get(department_id)
+    return department_id
 
 
 def legal_departments(people: Iterable[Holder]) -> set[int]:

@@ -82,7 +82,8 @@ class Actor:
     """Somebody who is signed in, as a plain value.
 
     `role` is the role that he acts with: a delegate holds the rights of whom he stands in for (`stands_for`, by
-    id), and `name` says so, 甲（代乙）. `id` stays his own.
+    id), and `name` says so, 甲（代乙）. `id` stays his own. `heads`: departments without a head of their own whose
+    head he is (`domain.escalation.heading`); the head of the legal office speaks for those that nobody heads.
     """
 
     id: int
@@ -91,6 +92,11 @@ class Actor:
     department_id: int | None
     name: str = ""
     stands_for: frozenset[int] = frozenset()
+    heads: frozenset[int] = frozenset()
+
+    def speaks_for(self, department_id: int | None) -> bool:
+        """Whether a head's word for this department is his, if his role is a head's."""
+        return department_id is not None and (department_id == self.department_id or department_id in self.heads)
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class EvidenceSubject:
 LEGAL = {Role.REVIEWER, Role.LEGAL_HEAD}
 LEADERS = {Role.DEPUTY, Role.DIRECTOR, Role.SECRETARY}
 OWNERS = {Role.CONTACT, Role.DEPT_HEAD}
+HEADS = {Role.DEPT_HEAD, Role.LEGAL_HEAD}  # the legal office's head is its department's, too
 SEE_ALL = LEGAL | LEADERS | {Role.INSPECTOR, Role.ARCHIVIST}
 
 _OFFICE_WIDE: dict[Action, set[Role]] = {
@@ -167,31 +174,34 @@ def can(actor: Actor, action: Action, subject: TaskSubject | EvidenceSubject | N
         return False
     owns = actor.department_id is not None and actor.department_id == task.owner_id
     helps = actor.department_id in task.cooperating
+    leads = actor.role in HEADS and actor.speaks_for(task.owner_id)
     # The legal office owns tasks itself: its people upload for those like any owner.
     works = actor.role in OWNERS | LEGAL
     match action:
         case Action.SEE_TASK:
-            return actor.role in SEE_ALL or (actor.role in OWNERS and (owns or helps))
+            return actor.role in SEE_ALL or (actor.role in OWNERS and (owns or helps)) or leads
         case Action.UPLOAD:
             return works and (owns or helps)
         case Action.SUBMIT | Action.RECORD_INDICATOR | Action.SIGN_ON | Action.ASK | Action.ANSWER_NOTICE:
             return works and owns
         case Action.CONFIRM:
-            return owns and actor.role in {Role.DEPT_HEAD, Role.LEGAL_HEAD}
+            return leads
         case Action.NAME_CONTACT:
-            return actor.role == Role.LEGAL_HEAD or (owns and actor.role == Role.DEPT_HEAD)
+            return actor.role == Role.LEGAL_HEAD or leads
         case Action.REGISTER_EVENT:
             return works and (owns or actor.role in LEGAL)
     return isinstance(subject, EvidenceSubject) and _can_with_evidence(
-        actor, action, subject, works and owns, works and helps
+        actor, action, subject, works and owns, works and helps, leads
     )
 
 
-def _can_with_evidence(actor: Actor, action: Action, subject: EvidenceSubject, owns: bool, helps: bool) -> bool:
-    """`owns`, `helps`: the actor works for the owner department, for a cooperating one."""
+def _can_with_evidence(
+    actor: Actor, action: Action, subject: EvidenceSubject, owns: bool, helps: bool, leads: bool
+) -> bool:  # fmt: skip
+    """`owns`, `helps`: the actor works for the owner department, for a cooperating one; `leads`: he is its head."""
     match action:
         case Action.READ_EVIDENCE:
-            return owns or helps or (actor.role in SEE_ALL and not subject.draft)
+            return owns or helps or ((actor.role in SEE_ALL or leads) and not subject.draft)
         case Action.WITHDRAW:
             uploaded = actor.id == subject.uploader_id and actor.role in OWNERS | LEGAL
             return uploaded or (actor.role == Role.DEPT_HEAD and owns)

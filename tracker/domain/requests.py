@@ -66,7 +66,11 @@ class ObligationView:
 
 @dataclass(frozen=True)
 class Standing:
-    """A request as far as rights go. `department_id`: the task's owner; for a delegation the absent person's own."""
+    """A request as far as rights go. `department_id`: the task's owner; for a delegation the absent person's own.
+
+    `headed_by`: the department whose head speaks for it, where that is another one. `headless`: none does, so that
+    the head of the legal office decides at once (`domain.escalation.heading`).
+    """
 
     kind: RequestKind
     state: RequestState
@@ -78,6 +82,13 @@ class Standing:
     extended: int = 0  # extensions of the same period that were approved before
     absent_id: int | None = None
     absent_role: Role | None = None
+    headed_by: int | None = None
+    headless: bool = False
+
+    @property
+    def unsigned(self) -> bool:
+        """Whether it waits for the signature of a head: a clerk's zero report, where there is such a head."""
+        return self.kind is RequestKind.ZERO_REPORT and self.state is RequestState.OPEN and not self.headless
 
 
 # --------------------------------------------------------------------------- who
@@ -88,7 +99,7 @@ def may_ask(kind: RequestKind, actor: Actor, subject: TaskSubject) -> bool:
     if kind is RequestKind.OWNER_CHANGE:
         if actor.office_id != subject.office_id:
             return False
-        heads_owner = actor.role is Role.DEPT_HEAD and actor.department_id == subject.owner_id
+        heads_owner = actor.role is Role.DEPT_HEAD and actor.speaks_for(subject.owner_id)
         return heads_owner or actor.role is Role.LEGAL_HEAD
     return kind is not RequestKind.DELEGATION and can(actor, Action.ASK, subject)
 
@@ -99,7 +110,7 @@ def signs(actor: Actor, subject: TaskSubject) -> bool:
 
 
 def may_ask_for(actor: Actor, person: Actor) -> bool:
-    """Whether the actor may ask for a delegation of `person`: himself, or a clerk of his own department."""
+    """Whether the actor may ask for a delegation of `person`: himself, or a clerk whose head he is."""
     if actor.office_id != person.office_id or person.role not in RANK:
         return False
     return actor.id == person.id or heads(actor, person)
@@ -107,7 +118,7 @@ def may_ask_for(actor: Actor, person: Actor) -> bool:
 
 def heads(actor: Actor, person: Actor) -> bool:
     """Whether the actor is the head whom `person`, a clerk, asks."""
-    if actor.department_id is None or actor.department_id != person.department_id:
+    if not actor.speaks_for(person.department_id):
         return False
     above = {Role.CONTACT: {Role.DEPT_HEAD, Role.LEGAL_HEAD}, Role.REVIEWER: {Role.LEGAL_HEAD}}
     return actor.role in above.get(person.role, set())
@@ -128,18 +139,19 @@ def decider(standing: Standing) -> Role:
             return Role.DEPUTY if standing.by_legal_head else Role.LEGAL_HEAD
         case RequestKind.OWNER_CHANGE:
             return Role.DEPUTY
-    return Role.LEGAL_HEAD if standing.absent_role is Role.REVIEWER else Role.DEPT_HEAD
+    return Role.LEGAL_HEAD if standing.headless or standing.absent_role is Role.REVIEWER else Role.DEPT_HEAD
 
 
 def may_decide(actor: Actor, standing: Standing) -> bool:
     """Whether the actor may approve or refuse it now."""
-    ready = RequestState.CONFIRMED if standing.kind is RequestKind.ZERO_REPORT else RequestState.OPEN
-    if standing.state is not ready or actor.office_id != standing.office_id or is_party(actor, standing):
+    ready = PENDING if standing.kind is RequestKind.ZERO_REPORT else (RequestState.OPEN,)
+    if standing.state not in ready or standing.unsigned:
         return False
-    if standing.kind is not RequestKind.DELEGATION:
+    if actor.office_id != standing.office_id or is_party(actor, standing):
+        return False
+    if standing.kind is not RequestKind.DELEGATION or standing.headless:
         return actor.role is decider(standing)
-    heading = {decider(standing), Role.LEGAL_HEAD}
-    return actor.department_id == standing.department_id and actor.role in heading
+    return actor.speaks_for(standing.department_id) and actor.role in {decider(standing), Role.LEGAL_HEAD}
 
 
 def is_party(actor: Actor, standing: Standing) -> bool:
@@ -149,11 +161,7 @@ def is_party(actor: Actor, standing: Standing) -> bool:
 
 
 def may_confirm(actor: Actor, standing: Standing, subject: TaskSubject) -> bool:
-    return (
-        standing.kind is RequestKind.ZERO_REPORT
-        and standing.state is RequestState.OPEN
-        and can(actor, Action.CONFIRM, subject)
-    )
+    return standing.unsigned and can(actor, Action.CONFIRM, subject)
 
 
 def may_withdraw(actor: Actor, standing: Standing) -> bool:

@@ -1,15 +1,17 @@
-"""Who stands in for whom: the actor that a delegate is, and the absences of one person or department."""
+"""Who stands in for whom: the actor that a delegate is, absences, and the heads of departments that have none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import BindParameter, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from tracker.domain.permissions import Actor, Role
+from tracker.domain.escalation import heading
+from tracker.domain.permissions import HEADS, Actor, Role
 from tracker.domain.requests import RANK, acting_name, heads, may_stand_in, role_during
-from tracker.models import Delegation, User
+from tracker.models import Delegation, Department, User
+from tracker.queries.accounts import current
 from tracker.queries.subjects import actor_of
 
 
@@ -38,12 +40,48 @@ _STOOD_FOR = (
 )
 
 
+# Every head asks it with every page: once for all departments, which are few.
+_TODAY: BindParameter[date] = bindparam("today")
+_HEADED = (
+    select(User.id)
+    .where(User.department_id == Department.id, User.role.in_([role.value for role in HEADS]), current(_TODAY))
+    .exists()
+    .label("headed")
+)
+_DEPARTMENTS = select(Department.id, Department.parent_id, _HEADED).where(
+    Department.office_id == bindparam("office_id")
+)
+
+
+def heads_of(session: Session, office_id: int, today: date) -> dict[int, int | None]:
+    """Every department of an office → the one whose head speaks for it (`domain.escalation.heading`); one statement."""
+    rows = session.execute(_DEPARTMENTS, {"office_id": office_id, "today": today}).all()
+    parents = {row.id: row.parent_id for row in rows}
+    headed = {row.id for row in rows if row.headed}
+    return {row.id: heading(row.id, parents, headed) for row in rows}
+
+
 def acting_actor(session: Session, user: User, today: date) -> Actor:
-    """`user` with the rights and the name that his delegations of `today` give him; one statement."""
+    """`user` with the rights and the name that his delegations of `today` give him, and the departments he speaks for.
+
+    One statement, for heads two.
+    """
     own = actor_of(user)
     if own.role not in RANK:
         return own
-    rows = session.execute(_STOOD_FOR, {"delegate_id": user.id, "office_id": user.office_id, "today": today}).all()
+    actor = _standing_in(session, own, today)
+    return replace(actor, heads=_spoken_for(session, actor, today)) if actor.role in HEADS else actor
+
+
+def _spoken_for(session: Session, actor: Actor, today: date) -> frozenset[int]:
+    """The departments besides his own whose head this head is."""
+    by = {actor.department_id} | ({None} if actor.role is Role.LEGAL_HEAD else set())
+    heads = heads_of(session, actor.office_id, today)
+    return frozenset(one for one, head in heads.items() if head in by and one != actor.department_id)
+
+
+def _standing_in(session: Session, own: Actor, today: date) -> Actor:
+    rows = session.execute(_STOOD_FOR, {"delegate_id": own.id, "office_id": own.office_id, "today": today}).all()
     # Somebody who has moved to another department since is nobody's deputy there.
     absent = [
         Actor(id=row.id, role=Role(row.role), office_id=own.office_id, department_id=row.department_id, name=row.name)

@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session, aliased
 from tracker.domain.permissions import Action, Actor, Role, can
 from tracker.domain.requests import PENDING, ObligationView, PeriodView, RequestKind, RequestState, Standing
 from tracker.models import Department, Event, Obligation, Period, Request, Slot, Task, User
+from tracker.queries.delegations import heads_of
 
 PAGE = 50
 VIEWS = ("decide", "mine", "all")
 STATES = ("pending", *(state.value for state in RequestState))
+BY_HEADS = (RequestKind.ZERO_REPORT.value, RequestKind.DELEGATION.value)  # wait for the word of a department's head
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ def obligation_view(obligation: Obligation) -> ObligationView:
     )  # fmt: skip
 
 
-def standing_of(session: Session, request: Request) -> Standing:
-    """What rights on this request are judged by."""
+def standing_of(session: Session, request: Request, today: date) -> Standing:
+    """What rights on this request are judged by, as of today's heads."""
     extended, absent = 0, None
     if request.kind == RequestKind.EXTENSION:
         extended = extensions(session, request.period_id or 0, besides=request.id)
@@ -95,11 +97,15 @@ def standing_of(session: Session, request: Request) -> Standing:
     department_id = absent.department_id if absent else None
     if request.task is not None:
         department_id = request.task.owner_id
+    head = department_id
+    if request.kind in BY_HEADS:
+        head = heads_of(session, request.office_id, today).get(department_id or 0)
     return Standing(
         kind=RequestKind(request.kind), state=RequestState(request.state), office_id=request.office_id,
         department_id=department_id, asked_by_id=request.asked_by_id, confirmed_by_id=request.confirmed_by_id,
         by_legal_head=bool(request.data.get("by_legal_head")), extended=extended,
         absent_id=absent.id if absent else None, absent_role=Role(absent.role) if absent else None,
+        headed_by=head if head != department_id else None, headless=head is None,
     )  # fmt: skip
 
 
@@ -176,11 +182,16 @@ def _visible(actor: Actor, view: str) -> Select[Any]:
         return base.where(mine)
     if can(actor, Action.SEE_REQUESTS):
         return base
-    shared = Task.owner_id == actor.department_id
-    staff = and_(Request.task_id.is_(None), User.department_id == actor.department_id)
+    shared = Task.owner_id.in_(_spoken_for(actor))
+    staff = and_(Request.task_id.is_(None), User.department_id.in_(_spoken_for(actor)))
     if actor.role is Role.DEPT_HEAD and actor.department_id is not None:
         return base.where(or_(mine, shared, staff))
     return base.where(or_(mine, shared) if actor.role is Role.CONTACT and actor.department_id is not None else mine)
+
+
+def _spoken_for(actor: Actor) -> set[int]:
+    """His department, and those without a head for which he speaks."""
+    return {*actor.heads, *(() if actor.department_id is None else (actor.department_id,))}
 
 
 def _signed_by(actor: Actor) -> ColumnElement[bool]:
@@ -202,17 +213,18 @@ def _waits_for(actor: Actor) -> ColumnElement[bool]:
     extension, waiver = kind == RequestKind.EXTENSION.value, kind == RequestKind.WAIVER.value
     zero, handing = kind == RequestKind.ZERO_REPORT.value, kind == RequestKind.OWNER_CHANGE.value
     delegation = and_(kind == RequestKind.DELEGATION.value, is_open)
-    head_of_task = and_(zero, is_open, Task.owner_id == actor.department_id)
+    # Also where nobody heads the department: then the head of the legal office does not sign, but decides at once.
+    head_of_task = and_(zero, is_open, Task.owner_id.in_(_spoken_for(actor)))
     match actor.role:
         case Role.DEPUTY:
             beyond = or_(and_(extension, or_(extended, by_head)), and_(waiver, by_head), handing)
             return or_(and_(is_open, beyond), and_(zero, signed, by_head))
         case Role.LEGAL_HEAD:
             usual = and_(is_open, or_(and_(extension, ~extended), waiver), ~by_head)
-            own = and_(delegation, User.department_id == actor.department_id)
+            own = and_(delegation, User.department_id.in_(_spoken_for(actor)))
             return or_(usual, and_(zero, signed, ~by_head), head_of_task, own)
         case Role.DEPT_HEAD:
-            return or_(head_of_task, and_(delegation, User.department_id == actor.department_id))
+            return or_(head_of_task, and_(delegation, User.department_id.in_(_spoken_for(actor))))
     return Request.id.is_(None)
 
 

@@ -195,8 +195,11 @@ def _refuse_second(
 
 
 def confirm(session: Session, *, actor: Actor, request_id: int, now: datetime, address: str = "") -> Request:
-    """The head of the department signs a clerk's zero report, which then goes to the legal office."""
-    request, standing = load(session, actor, request_id)
+    """The head of the department signs a clerk's zero report, which then goes to the legal office.
+
+    Where the department has none, the head who speaks for it does; where nobody does, it needs no signature.
+    """
+    request, standing = load(session, actor, request_id, local_date(now, OFFICE_ZONE))
     task = request.task
     if task is None or request.kind != RequestKind.ZERO_REPORT:
         raise NotFound("not_found")
@@ -230,10 +233,10 @@ def decide(
     Raises Forbidden("own_request"), ("not_allowed"), Conflict("already_decided", by), ("not_signed") and whatever
     makes the effect impossible by now (period_complete, zero_report_material, extension_overtaken, ...).
     """
-    request, standing = load(session, actor, request_id)
+    request, standing = load(session, actor, request_id, local_date(now, zone))
     if standing.state not in PENDING:
         raise _already(session, request)
-    if standing.kind is RequestKind.ZERO_REPORT and standing.state is RequestState.OPEN:
+    if standing.unsigned:
         raise Conflict("not_signed")
     if not may_decide(actor, standing):
         if actor.role is decider(standing):
@@ -253,7 +256,7 @@ def decide(
 
 def withdraw(session: Session, *, actor: Actor, request_id: int, now: datetime, address: str = "") -> Request:
     """The asker takes it back as long as nobody has decided."""
-    request, standing = load(session, actor, request_id)
+    request, standing = load(session, actor, request_id, local_date(now, OFFICE_ZONE))
     if standing.state not in PENDING:
         raise _already(session, request)
     if not may_withdraw(actor, standing):
@@ -299,12 +302,12 @@ def cancel_zero_reports(
 # --------------------------------------------------------------------------- shared with `delegations`
 
 
-def load(session: Session, actor: Actor, request_id: int) -> tuple[Request, Standing]:
+def load(session: Session, actor: Actor, request_id: int, today: date) -> tuple[Request, Standing]:
     """The request with what rights are judged by; NotFound for another office's."""
     request = session.get(Request, request_id)
     if request is None or request.office_id != actor.office_id:
         raise NotFound("not_found")
-    return request, standing_of(session, request)
+    return request, standing_of(session, request, today)
 
 
 def claim(session: Session, request: Request, states: Iterable[RequestState], **values: Any) -> None:
@@ -335,15 +338,16 @@ def note(
 
 
 def tell_deciders(session: Session, request: Request, now: datetime) -> None:
-    """Whoever must act next: the department's head for a signature, else those who decide."""
-    standing = standing_of(session, request)
-    signing = standing.kind is RequestKind.ZERO_REPORT and standing.state is RequestState.OPEN
+    """Whoever must act next: the head who speaks for the department for a signature, else those who decide."""
+    today = local_date(now, OFFICE_ZONE)
+    standing, there = standing_of(session, request, today), current(today)
+    signing = standing.unsigned
     role = Role.DEPT_HEAD if signing else decider(standing)
-    there = current(local_date(now, OFFICE_ZONE))
     wanted = select(User).where(User.office_id == request.office_id, there).order_by(User.id)
     if role is Role.DEPT_HEAD:
         heads = (Role.DEPT_HEAD.value, Role.LEGAL_HEAD.value)
-        wanted = wanted.where(User.department_id == standing.department_id, User.role.in_(heads))
+        headed_by = standing.headed_by or standing.department_id
+        wanted = wanted.where(User.department_id == headed_by, User.role.in_(heads))
     else:
         wanted = wanted.where(User.role == role.value)
     for person in session.scalars(wanted).all():

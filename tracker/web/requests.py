@@ -30,6 +30,7 @@ from tracker.errors import Conflict, Forbidden, InvalidInput, NotFound, TrackerE
 from tracker.models import Department, Obligation, Period, Request, Task
 from tracker.queries import requests as reads
 from tracker.queries.calendar import load_calendar
+from tracker.queries.delegations import heads_of
 from tracker.queries.requests import RequestFilter
 from tracker.queries.subjects import task_subject
 from tracker.services import requests as acts
@@ -92,7 +93,7 @@ def show(request_id: int) -> ResponseReturnValue:
 
 def _show(request_id: int, problem: TrackerError | None = None) -> ResponseReturnValue:
     actor, session = _person(), db.session()
-    row, standing = acts.load(session, actor, request_id)
+    row, standing = acts.load(session, actor, request_id, base.today())
     task = row.task
     may_sign = task is not None and may_confirm(actor, standing, task_subject(task))
     deciding = may_decide(actor, standing)
@@ -103,6 +104,8 @@ def _show(request_id: int, problem: TrackerError | None = None) -> ResponseRetur
         row=reads.request_rows(session, [row])[0],
         decider=decider(standing).value,
         second=standing.extended > 0,
+        unsigned=standing.unsigned,
+        headed_by=session.get(Department, standing.headed_by) if standing.headed_by else None,
         may_decide=deciding,
         may_sign=may_sign,
         may_withdraw=may_withdraw(actor, standing),
@@ -125,7 +128,7 @@ def _act(request_id: int, act: Callable[[], object], done: str) -> ResponseRetur
         act()
     except (InvalidInput, Conflict) as problem:
         session.rollback()
-        acts.load(session, actor, request_id)
+        acts.load(session, actor, request_id, base.today())
         return _show(request_id, problem)
     base.commit()
     flash(done, "good")
@@ -157,7 +160,7 @@ def decide(request_id: int) -> ResponseReturnValue:
         )  # fmt: skip
 
     actor = _person()
-    row, standing = acts.load(db.session(), actor, request_id)
+    row, standing = acts.load(db.session(), actor, request_id, base.today())
     if not may_decide(actor, standing) and not reads.may_see(db.session(), actor, row.id):
         raise Forbidden("not_allowed")
     return _act(request_id, act, _("已批准。") if verdict == "approved" else _("已记录为未批准，并告知申请人。"))
@@ -239,10 +242,9 @@ def _new_due() -> date:
 
 
 def _asked(made: Request) -> ResponseReturnValue:
-    number, state = made.id, made.state
+    number, unsigned = made.id, reads.standing_of(db.session(), made, base.today()).unsigned
     base.commit()
-    signed = made.kind == RequestKind.ZERO_REPORT and state == "open"
-    flash(_("已申请，等待科室负责人确认。") if signed else _("已申请，等待批准。"), "good")
+    flash(_("已申请，等待科室负责人确认。") if unsigned else _("已申请，等待批准。"), "good")
     return redirect(url_for("requests.show", request_id=number))
 
 
@@ -331,6 +333,12 @@ def zero_post(obligation_id: int) -> ResponseReturnValue:
     return _asked(made)
 
 
+def _headed_by(task: Task) -> Department | None:
+    """The department whose head signs for the owner; None: nobody does, the legal office decides at once."""
+    head = heads_of(db.session(), task.office_id, base.today())[task.owner_id]
+    return db.session.get(Department, head) if head else None
+
+
 def _zero_form(obligation: Obligation, problem: TrackerError | None = None) -> ResponseReturnValue:
     period, session = obligation.period, db.session()
     actor = _require_may_ask(RequestKind.ZERO_REPORT, period)
@@ -341,7 +349,7 @@ def _zero_form(obligation: Obligation, problem: TrackerError | None = None) -> R
         closed = refused
     page = render_template(
         "requests/ask.html", kind="zero_report", task=period.task, period=period, view=view, obligation=obligation,
-        latest=None, offers=[], days_off=[], departments=(), second=False,
+        latest=None, offers=[], days_off=[], departments=(), second=False, headed_by=_headed_by(period.task),
         decider=_decider(RequestKind.ZERO_REPORT, actor, period).value, signs=signs(actor, task_subject(period.task)),
         closed=explain(closed) if closed else "", problem=problem, problem_text=explain(problem) if problem else "",
         typed=request.form, action=url_for("requests.zero_post", obligation_id=obligation.id),

@@ -217,6 +217,39 @@ def test_only_the_head_signs_a_zero_report() -> None:
     assert not may_confirm(HEAD, replace(asked, state=RequestState.CONFIRMED), TASK)
 
 
+PARENT = replace(HELPER, heads=frozenset({10}))  # the head of 11 speaks for 10, which has none
+
+
+def test_where_a_department_has_no_head_its_parents_is() -> None:
+    people = (CLERK, PARENT, replace(HELPER, id=13, department_id=12), REVIEWER, LEGAL_HEAD, DEPUTY)
+    zero = standing(RequestKind.ZERO_REPORT, headed_by=11)
+    assert [actor for actor in people if may_confirm(actor, zero, TASK)] == [PARENT]
+    assert not any(may_decide(actor, zero) for actor in people)
+    away = standing(RequestKind.DELEGATION, absent_id=1, absent_role=Role.CONTACT, headed_by=11)
+    assert [actor for actor in people if may_decide(actor, away)] == [PARENT]
+    assert decider(away) is Role.DEPT_HEAD
+    assert [actor for actor in people if may_ask(RequestKind.OWNER_CHANGE, actor, TASK)] == [PARENT, LEGAL_HEAD]
+    assert settles_himself(PARENT, CLERK)
+    assert not settles_himself(PARENT, REVIEWER)
+    stand_in = Actor(14, Role.DEPT_HEAD, 1, 11, stands_for=frozenset({PARENT.id}), heads=PARENT.heads)
+    assert may_confirm(stand_in, zero, TASK)
+    assert not may_confirm(replace(PARENT, role=Role.CONTACT), zero, TASK)
+
+
+def test_where_there_is_no_head_at_all_the_legal_head_decides_at_once() -> None:
+    legal = replace(LEGAL_HEAD, heads=frozenset({10}))
+    people = (CLERK, HELPER, REVIEWER, legal, DEPUTY)
+    zero = standing(RequestKind.ZERO_REPORT, headless=True)
+    assert [actor for actor in people if may_decide(actor, zero)] == [legal]
+    assert not any(may_confirm(actor, zero, TASK) for actor in people)  # his one word is enough
+    signed = replace(zero, state=RequestState.CONFIRMED, confirmed_by_id=HEAD.id)  # by a head who has left since
+    assert [actor for actor in people if may_decide(actor, signed)] == [legal]
+    assert not may_decide(legal, replace(zero, state=RequestState.REFUSED))
+    away = standing(RequestKind.DELEGATION, absent_id=1, absent_role=Role.CONTACT, headless=True)
+    assert [actor for actor in people if may_decide(actor, away)] == [legal]
+    assert decider(away) is Role.LEGAL_HEAD
+
+
 def test_a_task_goes_to_another_working_department() -> None:
     check_new_owner(10, 11, active=True, collective=False)
     for wanted, active, collective, code in (
