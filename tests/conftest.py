@@ -171,7 +171,9 @@ def office(templates: Templates, database: Database, request: pytest.FixtureRequ
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweed.Handle]:
     """A real S3 server."""
-    server = seaweed.start(tmp_path_factory.mktemp("s3"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOGC", "400")  # memory is no matter here, and every worker has one: a sixth less work
+        server = seaweed.start(tmp_path_factory.mktemp("s3"))
     yield server
     server.stop()
 

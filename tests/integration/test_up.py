@@ -1,4 +1,4 @@
-"""`tracker up`, whole: first start, second start, a child that dies, Ctrl-C, a killed supervisor."""
+"""`tracker up`, whole: first start, second start, a child that dies, Ctrl-C."""
 
 import json
 import os
@@ -8,70 +8,19 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tracker.adapters.embedded import install
-from tracker.adapters.embedded.process import answers, free_port
+from tests.support.up import Running, family, wait_for
+from tracker.adapters.embedded.process import free_port
 
 MEMORY = 700 << 20  # bytes, all processes together
 SECOND_START = 10.0  # seconds to a served page
 
 # Seconds are measured here: nothing else may run beside it (`make test` gives it a turn of its own).
 pytestmark = pytest.mark.alone
-
-
-class Running:
-    """One `tracker up`."""
-
-    def __init__(self, data: Path, port: int, *options: str) -> None:
-        self.data, self.port = data, port
-        env = {key: value for key, value in os.environ.items() if not key.startswith("TRACKER_")}
-        self.output = data.parent / "up.txt"
-        command = [sys.executable, "-m", "tracker.cli.main", "up", "--data", str(data), "--port", str(port), *options]
-        with self.output.open("wb") as out:
-            self.process = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)
-
-    def printed(self) -> str:
-        return self.output.read_text(encoding="utf-8")
-
-    def wait_for_address(self, seconds: float = 120) -> None:
-        wait_for(lambda: "address" in self.printed() or self.process.poll() is not None, seconds)
-        assert self.process.poll() is None, self.printed()
-
-    def get(self, path: str) -> tuple[int, str]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
-            return answer.status, answer.read().decode()
-
-    def end(self, how: int = signal.SIGINT) -> int:
-        self.process.send_signal(how)
-        return self.process.wait(40)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come about in time"
-        time.sleep(0.1)
-
-
-def family(pid: int) -> set[int]:
-    """The process and all that come from it."""
-    children: dict[int, list[int]] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parts = status.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        children.setdefault(int(parts[1]), []).append(int(status.parent.name))
-    found, todo = set(), [pid]
-    while todo:
-        one = todo.pop()
-        found.add(one)
-        todo += children.get(one, [])
-    return found
 
 
 def resident(pid: int) -> int:
@@ -177,17 +126,3 @@ def test_the_demo_folder_does_not_become_a_real_office(data: Path) -> None:
     )  # fmt: skip
     assert refused.returncode == 1
     assert "demo office" in refused.stdout
-
-
-def test_a_killed_supervisor_leaves_no_orphan_and_no_lock(data: Path) -> None:
-    up = Running(data, free_port())
-    up.wait_for_address()
-    everyone = family(up.process.pid)
-    up.end(signal.SIGKILL)
-    wait_for(lambda: not [pid for pid in everyone if Path(f"/proc/{pid}").exists()], 30)
-    kept = install.load(data)
-    assert kept is not None
-    assert not answers(kept.redis.port)
-    again = Running(data, free_port())
-    again.wait_for_address(30)
-    assert again.end(signal.SIGTERM) == 0

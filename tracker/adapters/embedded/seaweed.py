@@ -169,7 +169,8 @@ def launch(folder: Path, state: State, log: Path) -> subprocess.Popen[bytes]:
     ]
     command += ["-admin.ui=false", "-webdav=false", "-master.telemetry=false"]
     command += ["-volume.preStopSeconds=0"]  # no other node waits to hear that this one goes
-    environment = os.environ | {"GOMEMLIMIT": MEMORY_LIMIT, "GOGC": "50"}
+    # Little memory before speed, unless whoever starts it says otherwise.
+    environment = {"GOMEMLIMIT": MEMORY_LIMIT, "GOGC": "50"} | os.environ
     return spawn(command, log, environment, cwd=folder)
 
 
