@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.measure import Line
+from tests.support.up import family
 from tracker.adapters.embedded.process import free_port
 
 LIMIT = 180  # seconds for a start
@@ -29,22 +30,6 @@ def _until_served(process: subprocess.Popen[bytes], port: int) -> float:
             continue
         return time.perf_counter() - began
     raise TimeoutError("no login page")
-
-
-def _family(root: int) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(entry.parent.name))
-    found, left = [], [root]
-    while left:
-        pid = left.pop()
-        found.append(pid)
-        left += parents.get(pid, [])
-    return found
 
 
 def _memory(pid: int) -> tuple[float, float]:
@@ -79,7 +64,7 @@ def whole(folder: Path) -> Iterator[Line]:
         yield Line("second_start_s", second, importing)
         time.sleep(20)  # worker and beat need some seconds after the page
         pss = rss = floor_pss = floor_rss = 0.0
-        for pid in _family(process.pid):
+        for pid in family(process.pid):
             mine = _memory(pid)
             pss, rss = pss + mine[0], rss + mine[1]
             if Path(f"/proc/{pid}/comm").read_text().strip() in SERVERS:
