@@ -48,8 +48,12 @@ def test_an_extension_from_the_task_page_to_the_struck_deadline(
     waiting = text(head, "/requests")
     assert "等我处理" in waiting
     assert f"/requests/{request.id}" in waiting
-    assert "期限由 2027年1月8日 延到 2027年1月15日" in text(head, f"/requests/{request.id}")
+    comes_to = "期限由 2027年1月8日 延到 2027年1月15日"
+    assert f"批准后：{comes_to}" in text(head, f"/requests/{request.id}")  # nothing is granted yet
     head.post(f"/requests/{request.id}/decision", data={"verdict": "approved", "text": "同意"})
+    granted = text(clerk, f"/requests/{request.id}")
+    assert comes_to in granted
+    assert "批准后" not in granted
     page = text(clerk, "/tasks/2026/T01?period=Q4")
     assert '<del class="tiny" datetime="2027-01-08">' in page
     assert "延期至" in page
@@ -58,6 +62,19 @@ def test_an_extension_from_the_task_page_to_the_struck_deadline(
     late = head.post(f"/requests/{request.id}/decision", data={"verdict": "refused", "text": "不同意"})
     assert late.status_code == 409
     assert "已经处理过了" in late.get_data(as_text=True)
+
+
+def test_what_was_refused_does_not_read_as_granted(
+    app: Flask, session: Session, office: OfficeKit, login: Login
+) -> None:
+    period = office.period(session, "T01", "Q4")
+    clerk = login("contact")
+    clerk.post(f"/periods/{period.id}/ask/waiver", data={"reason": "本期没有安排"})
+    request = one(session)
+    assert "批准后：这一期不用交材料" in text(clerk, "/requests?view=mine")
+    head = login("legal_head", app.test_client())
+    head.post(f"/requests/{request.id}/decision", data={"verdict": "refused", "text": "照常报送"})
+    assert "申请内容：这一期不用交材料" in text(clerk, f"/requests/{request.id}")
 
 
 @pytest.mark.parametrize(
